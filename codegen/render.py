@@ -1,0 +1,194 @@
+"""Servers → one TypeScript module and its manifest. Deterministic; the text of each server depends on that server
+alone, so that a catalogue in which one of them changed costs little."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from codegen import docs, names, text
+from codegen.declare import Function, Writer, function_of
+from codegen.ir import Doc
+from codegen.observed import Observed
+from codegen.sharing import UNNAMED, NamedTypes, share
+from codegen.source import ServerSpec, canonical
+from codegen.tooltypes import ToolTypes, tool_types
+from codegen.typescript import comment_lines
+
+SUMMARY = 160
+"""Characters of a description in `signatures`."""
+NAME_LINE = 90
+"""Characters of a description in `names`."""
+BOILERPLATE = 4
+"""Tools of one server that begin with the same sentence, from which on it is passed over."""
+
+_templates = Environment(
+    loader=PackageLoader("codegen"),
+    autoescape=False,  # TypeScript, not HTML; `text` makes harmless what servers wrote
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDecl:
+    """One tool as generated. `wrapped`: its result is to be taken out of `{result: …}`. `signature` and `full` are
+    declarations with the named types they need, to be read alone; `name_line` is the tool in one line."""
+
+    server: str
+    tool: str
+    namespace: str
+    function: str
+    issues: tuple[str, ...]
+    wrapped: bool
+    signature: str
+    full: str
+    name_line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """`text` is tools.d.ts, `manifest` what stands in manifest.json, `hash` (SHA-256, hex) names both. `issues` are
+    the tools that were left out, each with its server and the reason."""
+
+    text: str
+    manifest: dict[str, Any]
+    hash: str
+    tools: Mapping[tuple[str, str], ToolDecl]
+    issues: tuple[str, ...]
+
+
+def generate(servers: Sequence[ServerSpec]) -> Module:
+    """The module for `servers`, the same whatever their order. Never fails on what a server sent."""
+    by_name: dict[str, list[ServerSpec]] = {}
+    for spec in servers:
+        by_name.setdefault(spec.name, []).append(spec)
+    namespaces = names.namespaces(by_name)
+    parts = [_server(*_key(name, namespaces[name], by_name[name])) for name in sorted(by_name)]
+    tools = {(decl.server, decl.tool): decl for part in parts for decl in part.tools}
+    manifest = {
+        name: _manifest(namespaces[name], part.tools) for name, part in zip(sorted(by_name), parts, strict=True)
+    }
+    body = _templates.get_template("module.d.ts.jinja").render(
+        servers=[part.text for part in parts], observed=any(spec.observed for spec in servers)
+    )
+    digest = sha256(body.encode())
+    digest.update(json.dumps(manifest, sort_keys=True).encode())
+    module_hash = digest.hexdigest()
+    issues = tuple(issue for part in parts for issue in part.issues)
+    return Module(body, {"hash": module_hash, "servers": manifest}, module_hash, tools, issues)
+
+
+def write(module: Module, out_dir: Path) -> None:
+    """`tools.d.ts` and `manifest.json` in `out_dir`, which is made if need be."""
+    out_dir.mkdir(parents=True, exist_ok=True)
+    (out_dir / "tools.d.ts").write_text(module.text, encoding="utf-8")
+    (out_dir / "manifest.json").write_text(json.dumps(module.manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def _manifest(namespace: str, tools: Iterable[ToolDecl]) -> dict[str, Any]:
+    entries = {decl.tool: {"function": decl.function, "issues": list(decl.issues)} for decl in tools}
+    return {"namespace": namespace, "tools": entries}
+
+
+@dataclass(frozen=True, slots=True)
+class _Tool:
+    """Everything that one tool's text depends on, hashable."""
+
+    definition: str
+    issues: tuple[str, ...]
+    observed: Observed | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    text: str
+    tools: tuple[ToolDecl, ...]
+    issues: tuple[str, ...]
+
+
+_Key = tuple[str, str, str, tuple[_Tool, ...], tuple[str, ...]]
+
+
+def _key(name: str, namespace: str, specs: Iterable[ServerSpec]) -> _Key:
+    """The arguments of `_server`: all that a server's text depends on. Tools that cannot be are left out here."""
+    tools: dict[str, _Tool] = {}
+    issues: list[str] = []
+    words = ""
+    for spec in specs:
+        words = words or spec.title or spec.instructions
+        for position, tool in enumerate(spec.tools):
+            tool_name = tool.get("name") if isinstance(tool, Mapping) else None
+            if not isinstance(tool_name, str):
+                issues.append(f"{name}: tools[{position}] has no name; left out")
+            elif tool_name in tools:
+                issues.append(f"{name}: tools[{position}] repeats the name {tool_name[:80]!r}; left out")
+            else:
+                definition, problems = canonical(tool)
+                notes = tuple(spec.notes.get(tool_name, ()))
+                tools[tool_name] = _Tool(definition, problems, spec.observed.get(tool_name), notes)
+    return name, namespace, words, tuple(tools[key] for key in sorted(tools)), tuple(issues)
+
+
+@lru_cache(maxsize=512)
+def _server(name: str, namespace: str, words: str, tools: tuple[_Tool, ...], issues: tuple[str, ...]) -> _Server:
+    typed = [tool_types(tool.definition) for tool in tools]
+    identifiers = names.functions(types.name for types in typed)
+    known = [
+        (tool, function_of(identifiers[types.name], types, tool.observed, tool.notes))
+        for tool, types in zip(tools, typed, strict=True)
+    ]
+    known.sort(key=lambda pair: pair[1].name)
+    shared = share([(function.types, function.result) for _, function in known])
+    boilerplate = _boilerplate(typed)
+    writer = Writer(shared, namespace)
+    body = _templates.get_template("server.d.ts.jinja").render(
+        doc=comment_lines(Doc(docs.summary(docs.sentences(words), SUMMARY))),
+        namespace=namespace,
+        functions=[writer.declaration(function, function.types.description) for _, function in known],
+        types=writer.named_types(),
+    )
+    decls = [_decl(name, namespace, tool, function, shared, boilerplate) for tool, function in known]
+    return _Server(body, tuple(decls), issues)
+
+
+def _decl(
+    name: str, namespace: str, tool: _Tool, function: Function, shared: NamedTypes, boilerplate: frozenset[str]
+) -> ToolDecl:
+    types = function.types
+    needed = shared.within(function.roots) if shared.used_by(function.roots) else UNNAMED
+    line = text.comment(docs.summary(types.sentences, NAME_LINE, boilerplate))
+    brief = Writer(needed, namespace, brief=True)
+    return ToolDecl(
+        server=name,
+        tool=types.name,
+        namespace=namespace,
+        function=function.name,
+        issues=(*tool.issues, *types.issues, *_renamed(types.name, function.name)),
+        wrapped=types.wrapped,
+        signature=brief.alone(function, docs.summary(types.sentences, SUMMARY, boilerplate)),
+        full=Writer(needed, namespace).alone(function, types.description),
+        name_line=f"{namespace}.{function.name} – {line}" if line else f"{namespace}.{function.name}",
+    )
+
+
+def _boilerplate(tools: Iterable[ToolTypes]) -> frozenset[str]:
+    """First sentences that many tools of a server share: they tell none of them apart."""
+    counts = Counter(types.sentences[0] for types in tools if types.sentences)
+    return frozenset(sentence for sentence, count in counts.items() if count >= BOILERPLATE)
+
+
+def _renamed(tool: str, function: str) -> tuple[str, ...]:
+    if function == names.camel(tool):
+        return ()
+    return (f"the name {tool[:80]!r} became {function!r}: the plain identifier is reserved, taken or not possible",)

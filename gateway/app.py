@@ -1,0 +1,391 @@
+"""The composition root: builds every adapter, wires the use cases, serves, and takes it all down again."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import uvicorn
+import uvloop
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from gateway import telemetry
+from gateway.clock import now_ms
+from gateway.config import Config
+from gateway.config.changes import diff
+from gateway.config.environment import base_environment
+from gateway.config.load import load
+from gateway.errors import ConfigError, Conflict, GatewayError, StoreError
+from gateway.identity.keys import KeyRing, admin_key
+from gateway.model import JSON, Catalog
+from gateway.sandbox.checker import Checker
+from gateway.sandbox.pool import ProcessPool
+from gateway.service.execute import Runs
+from gateway.service.floor import Floor
+from gateway.service.getting_in import GettingIn
+from gateway.service.learn import Learner
+from gateway.service.publish import Publisher
+from gateway.service.revoke import Revoker
+from gateway.service.runner import Runner
+from gateway.service.search import Search
+from gateway.service.signin import SignIn
+from gateway.service.tokens import SCOPE, Tokens
+from gateway.store.bus import Bus
+from gateway.store.client import Client
+from gateway.store.embedded import Embedded
+from gateway.store.journal import Journal
+from gateway.store.liveness import Liveness
+from gateway.store.modules import Modules
+from gateway.store.sessions import Sessions
+from gateway.store.timers import Timers
+from gateway.store.usage import Usage
+from gateway.tasks import Tasks
+from gateway.upstream.pool import Upstreams
+from gateway.web import oauth, wellknown
+from gateway.web.auth import BearerAuth, Challenge
+from gateway.web.guard import Guard
+from gateway.web.mcp import McpEndpoint
+from gateway.web.routes import routes
+from gateway.web.sites import Sites
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 2
+"""How long requests under way may take when the gateway is asked to stop."""
+WATCH_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Services:
+    """Everything that stands while a gateway runs; what web and cli know of it."""
+
+    config: Config
+    floor: Floor
+    keys: KeyRing
+    admin_key: str
+    runs: Runs
+    runner: Runner
+    tokens: Tokens
+    revoker: Revoker
+    getting_in: GettingIn
+    search: Search
+    publisher: Publisher
+    upstreams: Upstreams
+    embedded: Embedded | None
+
+    @property
+    def sign_in(self) -> SignIn:
+        return self.getting_in.sign_in
+
+    async def health(self) -> Mapping[str, str | None]:
+        """Each part's problem, None where it has none."""
+        return {"store": await self._store_problem(), "checker": self.floor.checker.problem()}
+
+    async def _store_problem(self) -> str | None:
+        try:
+            await self.floor.client.send("PING")
+        except StoreError as error:
+            return str(error)
+        return None
+
+    async def doctor(self) -> Sequence[Mapping[str, JSON]]:
+        """`[{"name", "ok", "detail", "fix"}]`"""
+        store = await self._store_problem()
+        servers = self.upstreams.status()
+        bad = [server for server in servers if server.state == "failed"]
+        where = "embedded Valkey" if self.embedded else "redis_url"
+        return [
+            _check("store", store is None, store or f"{where} answers", "See the store's log."),
+            *self.floor.checker.doctor(),
+            *self.floor.pool.doctor(),
+            _check(
+                "servers",
+                not bad,
+                f"{len(servers) - len(bad)} of {len(servers)} ready"
+                + "".join(f"; {server.name}: {server.error}" for server in bad),
+                "See `gateway servers check`.",
+            ),
+        ]
+
+    async def reload(self, config: Config) -> None:
+        """Take over what changed in the file; what did not goes on undisturbed."""
+        changes = diff(self.config, config)
+        if changes.restart:
+            log.warning("these settings need a restart: %s", ", ".join(sorted(changes.restart)))
+        taken = {name: getattr(config.gateway, name) for name in changes.settings}
+        config = config.model_copy(update={"gateway": self.config.gateway.model_copy(update=taken)})
+        self.config = self.floor.config = self.floor.learner.config = config
+        self.tokens.reload(config)
+        await self.upstreams.apply(config.servers)
+
+
+def _check(name: str, ok: bool, detail: str, fix: str) -> dict[str, JSON]:
+    return {"name": name, "ok": ok, "detail": detail, "fix": "" if ok else fix}
+
+
+@asynccontextmanager
+async def running(config: Config) -> AsyncIterator[Services]:
+    """A gateway without its web face: every adapter started, and ended again in the reverse order.
+
+    Raises `GatewayError` subclasses that say what to do when a part cannot start."""
+    data_dir = config.gateway.data_dir
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_own(data_dir))
+        embedded = None if config.gateway.redis_url else Embedded(data_dir)
+        if embedded is not None:
+            stack.push_async_callback(embedded.close)
+            await embedded.start()
+        client = Client(embedded.url if embedded else str(config.gateway.redis_url))
+        stack.push_async_callback(client.close)
+        await client.send("PING")
+        modules, search = Modules(client), Search()
+
+        async def republish() -> None:
+            search.publish(publisher.catalog, publisher.take(publisher.catalog))
+
+        async def on_change(catalog: Catalog) -> None:
+            await learner.recall(catalog)
+            search.publish(catalog, publisher.take(catalog))
+
+        learner = Learner(config, modules, republish)
+        stack.push_async_callback(learner.close)
+        publisher = Publisher(learner)
+        floor = _floor(config, client, modules, learner, on_change)
+        services = _services(config, floor, embedded, search, publisher)
+        stack.push_async_callback(floor.checker.close)
+        stack.push_async_callback(floor.pool.close)
+        stack.push_async_callback(floor.upstreams.close)
+        async with asyncio.TaskGroup() as starting:
+            starting.create_task(floor.checker.start())
+            starting.create_task(floor.pool.start())
+            starting.create_task(floor.upstreams.start())
+        # What changes from here on is told by `on_change`.
+        await on_change(floor.upstreams.catalog)
+        await services.runner.start()
+        stack.push_async_callback(services.runner.close)
+        yield services
+
+
+def _floor(
+    config: Config,
+    client: Client,
+    modules: Modules,
+    learner: Learner,
+    on_change: Callable[[Catalog], Awaitable[None]],
+) -> Floor:
+    settings, data_dir = config.gateway, config.gateway.data_dir
+    owner = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+    return Floor(
+        config=config,
+        clock=now_ms,
+        client=client,
+        bus=Bus(client),
+        journal=Journal(client, owner=owner),
+        timers=Timers(client),
+        liveness=Liveness(client),
+        sessions=Sessions(client),
+        modules=modules,
+        usage=Usage(client),
+        pool=ProcessPool(
+            limits=settings.limits, data_dir=data_dir, size=settings.pool_size, max_active=settings.max_active_runs
+        ),
+        checker=Checker(data_dir=data_dir, engine=settings.checker),
+        upstreams=Upstreams(config.servers, base_env=base_environment(), on_change=on_change),
+        learner=learner,
+    )
+
+
+def _services(
+    config: Config, floor: Floor, embedded: Embedded | None, search: Search, publisher: Publisher
+) -> Services:
+    data_dir = config.gateway.data_dir
+    keys = KeyRing.load_or_create(data_dir)
+    tokens = Tokens(config, keys, floor.sessions, floor.liveness, floor.clock)
+    runner = Runner(floor, tokens)
+    revoker = Revoker(floor, runner)
+
+    async def revoke(token_id: str) -> None:
+        await revoker.revoke(token_id=token_id)
+
+    getting_in = GettingIn.build(
+        tokens=tokens, store=floor.client, liveness=floor.liveness, clock=floor.clock, revoke=revoke
+    )
+    return Services(
+        config=config,
+        floor=floor,
+        keys=keys,
+        admin_key=admin_key(data_dir),
+        runs=Runs(floor, publisher, runner),
+        runner=runner,
+        tokens=tokens,
+        revoker=revoker,
+        getting_in=getting_in,
+        search=search,
+        publisher=publisher,
+        upstreams=floor.upstreams,
+        embedded=embedded,
+    )
+
+
+@contextmanager
+def _own(data_dir: Path) -> Iterator[None]:
+    """One gateway for one data folder."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (data_dir / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict(
+                f"Another gateway is running on the data folder {data_dir}.",
+                fix="Stop it, or give this one a folder of its own with --data-dir.",
+            ) from error
+        yield
+
+
+def web_app(services: Services) -> tuple[ASGIApp, McpEndpoint]:
+    """The ASGI application, guarded, and the MCP endpoint that has to be entered while it serves."""
+    settings = services.config.gateway
+    endpoint = McpEndpoint(services)
+    resource = services.tokens.audience
+    documents = wellknown.routes(resource=resource, issuer=settings.base_url, scopes=[SCOPE], ring=services.keys)
+    challenge = Challenge(wellknown.metadata_url(resource))
+    app: ASGIApp = Starlette(
+        routes=[
+            *routes(services, endpoint),
+            *documents,
+            *oauth.routes(services.getting_in, admin_key=services.admin_key),
+        ],
+        exception_handlers={GatewayError: challenge.on_error},
+    )
+    app = BearerAuth(app, resolve=services.tokens.resolve, challenge=challenge, admin_key=services.admin_key)
+    sites = Sites.of(
+        listen=settings.listen,
+        public_url=settings.public_url,
+        allowed_hosts=settings.allowed_hosts,
+        allowed_origins=settings.allowed_origins,
+    )
+    # JSON may escape each byte of a program as six characters.
+    largest = max(4 * 2**20, (settings.limits.code_kb * 6 + 64) * 1024)
+    return Guard(app, sites=sites, max_body_bytes=largest, cross_site=("/mcp", *oauth.CROSS_SITE)), endpoint
+
+
+def listen(config: Config) -> tuple[Config, socket.socket]:
+    """Bind before anything else starts: a port in use is said at once. Port 0 becomes the one that was taken."""
+    settings = config.gateway
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        bound = socket.create_server((settings.host, settings.port), family=family, backlog=1024)
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot listen on {settings.listen}: {error.strerror or error}.",
+            fix="Stop what uses that address, or choose another with --listen.",
+        ) from error
+    bracketed = f"[{settings.host}]" if family == socket.AF_INET6 else settings.host
+    taken = settings.model_copy(update={"listen": f"{bracketed}:{bound.getsockname()[1]}"})
+    return config.model_copy(update={"gateway": taken}), bound
+
+
+def serve(
+    config: Config,
+    *,
+    config_path: Path,
+    watch: bool,
+    json_logs: bool,
+    banner: Callable[[Services], Awaitable[str]],
+    out: TextIO | None = None,
+) -> int:
+    """Serve until SIGINT or SIGTERM. `banner` is printed once requests are answered. Returns the exit code."""
+    telemetry.configure_logs(config.gateway.log_level, json_logs=json_logs, secrets=config.secrets)
+    config, bound = listen(config)
+    with bound:
+        uvloop.run(_serve(config, bound, config_path, watch, banner, out))
+    return 0
+
+
+async def _serve(
+    config: Config,
+    bound: socket.socket,
+    config_path: Path,
+    watch: bool,
+    banner: Callable[[Services], Awaitable[str]],
+    out: TextIO | None,
+) -> None:
+    async with running(config) as services:
+        app, endpoint = web_app(services)
+        tls = config.gateway
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+                timeout_keep_alive=75,
+                ssl_certfile=tls.tls_cert,
+                ssl_keyfile=tls.tls_key,
+                server_header=False,
+                proxy_headers=bool(tls.trusted_proxies),
+                forwarded_allow_ips=list(tls.trusted_proxies),
+            )
+        )
+        tasks = Tasks()
+        async with endpoint.run():
+            reload = asyncio.Event()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.set)
+            tasks.start(_reload(services, config_path, reload), name="reload")
+            if watch:
+                tasks.start(_watch(config_path, reload), name="watch")
+            tasks.start(_say_when_up(server, services, banner, out), name="banner")
+            try:
+                await server.serve(sockets=[bound])
+            finally:
+                await tasks.close()
+
+
+async def _say_when_up(
+    server: uvicorn.Server, services: Services, banner: Callable[[Services], Awaitable[str]], out: TextIO | None
+) -> None:
+    while not server.started:
+        await asyncio.sleep(0.01)
+    print(await banner(services), file=out, flush=True)
+
+
+async def _reload(services: Services, path: Path, wanted: asyncio.Event) -> None:
+    """A broken file is reported, and the old configuration stays in force."""
+    while True:
+        await wanted.wait()
+        wanted.clear()
+        try:
+            await services.reload(load(path))
+        except GatewayError as error:
+            log.error("the configuration was not taken over: %s", error)
+        else:
+            log.info("the configuration was read again")
+
+
+async def _watch(path: Path, changed: asyncio.Event) -> None:
+    last = _stamp(path)
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        now = _stamp(path)
+        if now != last:
+            last = now
+            changed.set()
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size

@@ -1,0 +1,57 @@
+"""`gateway codegen`: TypeScript declarations for MCP tools, from dumps or from a running gateway."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from codegen import ServerSpec, generate, load_dump, write
+from gateway.cli.output import Command, emit, json_option, note
+from gateway.cli.remote import config_option, find
+from gateway.errors import UsageError
+
+_DUMP = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
+
+
+@click.command("codegen", cls=Command)
+@click.option("--from", "dumps", type=_DUMP, multiple=True, metavar="DUMP.json", help="Tools of one or more servers.")
+@click.argument("more", type=_DUMP, nargs=-1, metavar="[DUMP.json]...")
+@click.option("--server", "servers", multiple=True, metavar="NAME", help="A server of the running gateway.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Where to write.")
+@config_option
+@click.option("--url", metavar="URL", help="A gateway elsewhere; needs GATEWAY_ADMIN_TOKEN.")
+@json_option
+def command(
+    dumps: tuple[Path, ...],
+    more: tuple[Path, ...],
+    servers: tuple[str, ...],
+    out: Path,
+    config_path: Path,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Write tools.d.ts and manifest.json into OUT: from dumps, or else from the running gateway."""
+    specs = [spec for path in (*dumps, *more) for spec in _read(path)]
+    if servers or not specs:
+        api = find(config_path, url)
+        for server in servers or (None,):
+            specs += load_dump(api.get("/catalog", server=server))
+    module = generate(specs)
+    write(module, out)
+    if as_json:
+        emit({"hash": module.hash, "servers": len(specs), "tools": len(module.tools), "issues": module.issues})
+        return
+    for issue in module.issues:
+        note(issue)
+    note(f"{out}: {len(module.tools)} tools of {len(specs)} servers, {len(module.issues)} issues.")
+
+
+def _read(path: Path) -> list[ServerSpec]:
+    try:
+        return load_dump(json.loads(path.read_bytes()))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(
+            f"{path} is not a dump of tools: {error}.", fix='Its form: {"server": …, "tools": […]}.'
+        ) from error

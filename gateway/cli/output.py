@@ -1,0 +1,62 @@
+"""What commands print: one JSON document, or tables for people, on stdout; all else on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+import orjson
+
+from gateway.errors import GatewayError, UsageError
+from gateway.model import JSON
+
+
+class Misused(click.ClickException):
+    exit_code = 2
+
+
+class Command(click.Command):
+    """A command whose GatewayErrors become a message, and with `--json` a document too."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GatewayError as error:
+            if ctx.params.get("as_json"):
+                emit({"error": error.as_dict()})
+            failure = Misused if isinstance(error, UsageError) else click.ClickException
+            raise failure(str(error)) from error
+
+
+class Group(click.Group):
+    command_class = Command
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+def emit(value: JSON) -> None:
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
+
+
+def note(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, empty: str) -> None:
+    """Rows of text under the columns' names; `empty` is said where there are none."""
+    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    if not cells:
+        note(empty)
+        return
+    header = [column.replace("_", " ").upper() for column in columns]
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    for line in (header, *cells):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    first, more, _ = text.partition("\n")
+    return first + ("…" if more else "")

@@ -1,0 +1,112 @@
+"""`mcpServers`: the upstream MCP servers, in the very shape that Claude, Cursor and VS Code use."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from gateway.config.base import Model
+from gateway.config.quantities import HttpUrl, Seconds, Words
+
+Transport = Literal["stdio", "http", "sse"]
+_TRANSPORTS: dict[str, Transport] = {
+    "stdio": "stdio",
+    "http": "http",
+    "streamable-http": "http",
+    "streamableHttp": "http",
+    "sse": "sse",
+}
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class AnnotationOverride(Model):
+    """What the operator knows about a tool, whatever its server claims. Absent: the server's own hint stands."""
+
+    read_only: bool | None = Field(default=None, description="The tool changes nothing.")
+    destructive: bool | None = Field(default=None, description="The tool may delete or overwrite.")
+    idempotent: bool | None = Field(default=None, description="The same call twice has no further effect.")
+    open_world: bool | None = Field(default=None, description="The tool reaches beyond its own server.")
+
+
+class ServerConfig(Model):
+    """One upstream server: a command to start, or the URL of one that runs."""
+
+    type: Literal["stdio", "http", "streamable-http", "streamableHttp", "sse"] | None = Field(
+        default=None, description="The transport. Absent: `stdio` with a command, `http` (Streamable HTTP) with a URL."
+    )
+    command: str | None = Field(default=None, min_length=1, description="The program to start, found on the `PATH`.")
+    args: tuple[str, ...] = Field(default=(), repr=False, description="Its arguments.")
+    env: dict[str, str] = Field(default={}, repr=False, description="Environment of the program, beside a small base.")
+    cwd: Path | None = Field(
+        default=None, description="Its working folder, relative to this file. Absent: the gateway's own working folder."
+    )
+    url: HttpUrl | None = Field(
+        default=None, repr=False, description="The server's MCP endpoint, `http://` or `https://`."
+    )
+    headers: dict[str, str] = Field(default={}, repr=False, description="HTTP headers sent with every request.")
+    title: str | None = Field(default=None, max_length=200, description="A name for people.")
+    description: str | None = Field(
+        default=None, max_length=2_000, description="What the server is for; models read it."
+    )
+    enabled: bool = Field(
+        default=True, description="`false` leaves the server out. `disabled: true` is understood too."
+    )
+    include: Words = Field(default=("*",), description="Globs of the tools to offer.")
+    exclude: Words = Field(default=(), description="Globs of the tools to leave out, even if included.")
+    annotations: dict[str, AnnotationOverride] = Field(
+        default={},
+        description="Tool glob → what the operator knows better than the server. The last glob that fits wins.",
+    )
+    timeout_seconds: Seconds = Field(default=60, description="How long one tool call may take.")
+    connect_timeout_seconds: Seconds = Field(
+        default=30, description="How long start, `initialize` and listing may take."
+    )
+    max_concurrency: int = Field(
+        default=16, ge=1, le=10_000, description="Calls under way at once; further ones queue."
+    )
+    max_result_mb: int = Field(default=16, ge=1, le=512, description="A larger answer is cut off and fails the call.")
+    learn: bool = Field(default=True, description="Learn result types from results, for tools that declare none.")
+    on_drift: Literal["warn", "block"] = Field(
+        default="warn",
+        description="When a tool's definition changes: `warn`, or `block` it until an operator approves.",
+    )
+    credentials: Literal["shared", "per_owner"] = Field(
+        default="shared",
+        description="One credential for all, or each agent owner connects with an account of their own.",
+    )
+    sandbox: bool = Field(
+        default=False, description="Start the command behind the kernel's walls, where there are some."
+    )
+
+    @property
+    def transport(self) -> Transport:
+        if self.type is not None:
+            return _TRANSPORTS[self.type]
+        return "stdio" if self.command is not None else "http"
+
+    @property
+    def endpoint(self) -> tuple[str, ...]:
+        """What a pin is bound to: the command line, or the URL."""
+        return (self.url,) if self.url is not None else (self.command or "", *self.args)
+
+    @field_validator("headers")
+    @classmethod
+    def _are_headers(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is not a header's name")
+            if "\n" in value or "\r" in value or "\0" in value:
+                raise ValueError(f"the value of {name!r} has a line break")
+        return headers
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> ServerConfig:
+        if (self.command is None) == (self.url is None):
+            raise ValueError("a server has either a 'command' to start or a 'url' to connect to")
+        if (self.transport == "stdio") != (self.command is not None):
+            needed = "command" if self.transport == "stdio" else "url"
+            raise ValueError(f"type {self.type!r} needs a '{needed}'")
+        return self

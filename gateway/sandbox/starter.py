@@ -1,0 +1,159 @@
+"""The gateway's side of the launcher (launcher.py): has it start processes, and learns how they ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from gateway.errors import GatewayError
+from gateway.sandbox.launcher import Order
+
+_READ_BYTES = 64 * 1024
+_LEAVE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended: `code` as `subprocess` has it (-9: by SIGKILL), CPU seconds, the end of its stderr."""
+
+    code: int
+    cpu_seconds: float = 0.0
+    over_memory: bool = False
+    stderr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A process that the launcher was asked for. `pid` resolves first (0: the launcher is gone), then, when the
+    process has been reaped, `ended`."""
+
+    id: int
+    pid: asyncio.Future[int] = field(repr=False)
+    ended: asyncio.Future[Exit] = field(repr=False)
+
+
+class Starter:
+    """One launcher process. When it dies, all its processes die with it, and `on_lost` is called once."""
+
+    def __init__(self, order: Order, on_lost: Callable[[], None]) -> None:
+        self._order = order
+        self._on_lost = on_lost
+        self._loop = asyncio.get_running_loop()
+        self._known: dict[int, Started] = {}
+        self._last = 0
+        self._input = b""
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._launcher = self._launch(theirs)
+        self._control.setblocking(False)
+        self._loop.add_reader(self._control, self._on_readable)
+        self._open = True
+
+    def _launch(self, control: socket.socket) -> subprocess.Popen[bytes]:
+        # Isolated from the environment and the current folder; in a session of its own, so that Ctrl-C in the
+        # gateway's terminal leaves the order of ending to the gateway.
+        module = "gateway.sandbox.launcher"
+        command = [sys.executable, "-I", "-m", module, str(control.fileno()), json.dumps(asdict(self._order))]
+        return subprocess.Popen(
+            command,
+            env={},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(control.fileno(),),
+            start_new_session=True,
+        )
+
+    @property
+    def is_open(self) -> bool:
+        return self._open
+
+    def start(self, stdin: int, stdout: int) -> Started:
+        """Start a process with these two descriptors, which stay the caller's to close. Raises `GatewayError`."""
+        self._last += 1
+        started = Started(self._last, self._loop.create_future(), self._loop.create_future())
+        self._tell({"op": "spawn", "id": started.id}, stdin, stdout)
+        self._known[started.id] = started
+        return started
+
+    def watch(self, started: Started) -> None:
+        """From now on the process runs a program: it is killed when it is over its memory."""
+        self._order_for(started, "watch")
+
+    def kill(self, started: Started) -> None:
+        """Kill the process group. `ended` tells when it is reaped."""
+        self._order_for(started, "kill")
+
+    async def close(self) -> None:
+        """End the launcher and with it every process that is left."""
+        self._shut()
+        try:
+            await asyncio.to_thread(self._launcher.wait, _LEAVE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._launcher.kill()
+            await asyncio.to_thread(self._launcher.wait)
+
+    def _order_for(self, started: Started, op: str) -> None:
+        if not started.ended.done():
+            with suppress(GatewayError):  # a launcher that is gone has taken the process with it
+                self._tell({"op": op, "id": started.id})
+
+    def _tell(self, message: dict[str, Any], *descriptors: int) -> None:
+        line = json.dumps(message).encode() + b"\n"
+        try:
+            socket.send_fds(self._control, [line], descriptors)
+        except OSError as error:
+            self._lost()
+            raise GatewayError(f"The launcher of program processes is gone: {error}.") from error
+
+    def _on_readable(self) -> None:
+        try:
+            data = self._control.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._lost()
+            return
+        *lines, self._input = (self._input + data).split(b"\n")
+        for line in lines:
+            self._take(json.loads(line))
+
+    def _take(self, message: dict[str, Any]) -> None:
+        started = self._known[message["id"]]
+        if "pid" in message:
+            _settle(started.pid, message["pid"])
+            return
+        del self._known[started.id]
+        code = os.waitstatus_to_exitcode(message["exit"])
+        _settle(started.ended, Exit(code, message["cpu"], message["over"], message["stderr"]))
+
+    def _lost(self) -> None:
+        if self._open:
+            self._shut()
+            self._on_lost()
+
+    def _shut(self) -> None:
+        if not self._open:
+            return
+        self._open = False
+        self._loop.remove_reader(self._control)
+        self._control.close()
+        for started in self._known.values():
+            _settle(started.pid, 0)
+            _settle(started.ended, Exit(-9, stderr="The launcher of program processes is gone."))
+        self._known.clear()
+
+
+def _settle(future: asyncio.Future[Any], value: object) -> None:
+    if not future.done():
+        future.set_result(value)

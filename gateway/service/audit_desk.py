@@ -1,0 +1,106 @@
+"""The audit record as a whole: its parts put together, and what people ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from gateway.clock import Clock
+from gateway.config import Config
+from gateway.engine import record
+from gateway.engine.chain import GENESIS
+from gateway.engine.record import Body, Filter
+from gateway.engine.redact import Redactor
+from gateway.identity.keys import CHECKPOINTS, KeyRing, audit_key
+from gateway.model import JSON
+from gateway.service.audit import Audit
+from gateway.service.audit_export import Exporters
+from gateway.service.audit_read import AuditReader, Page
+from gateway.service.audit_sinks import sinks
+from gateway.service.audit_upkeep import AuditUpkeep
+from gateway.service.audit_verify import AuditVerifier
+from gateway.store.audit import PAGE, AuditStore
+from gateway.store.client import Client
+from gateway.store.journal import Journal
+
+
+class AuditDesk:
+    """Questions about the record, over all tenants. What runs at work here do is anchored before it is answered."""
+
+    def __init__(self, audit: Audit, store: AuditStore, reader: AuditReader, verifier: AuditVerifier) -> None:
+        self._audit = audit
+        self._store = store
+        self._reader = reader
+        self._verifier = verifier
+
+    async def page(self, wanted: Filter, cursor: str | None = None, *, limit: int = PAGE) -> Page:
+        """The next records that fit. Raises `UsageError` for what is no cursor."""
+        if cursor is None:
+            await self._up_to_now()
+        return await self._reader.page(wanted, cursor, limit=limit)
+
+    async def latest(self, wanted: Filter, *, limit: int) -> Page:
+        """The last records that fit, and the cursor after them."""
+        await self._up_to_now()
+        return await self._reader.latest(wanted, limit=limit)
+
+    async def verify(self, exported: Iterable[Mapping[str, JSON]] = ()) -> dict[str, JSON]:
+        """`{"ok", "records", "checkpoints", "first_bad": {"seq", "reason"} | None}`; `exported` are checkpoints that
+        were taken off the machine, which the chains must still hold."""
+        await self._up_to_now()
+        return (await self._verifier.verify(exported)).as_dict()
+
+    async def checkpoint(self) -> list[Body]:
+        """Sign the end of every chain now. Returns the latest checkpoint of each, to be kept somewhere else."""
+        await self._up_to_now()
+        signed = []
+        for tenant in await self._store.tenants():
+            await self._audit.chain(tenant).checkpoint(now=True)
+            element = await self._store.last_checkpoint(tenant)
+            if element is not None:
+                head = record.base(element) or GENESIS
+                [sealed] = record.loose([element], head, record.number_of(element), tenant)
+                signed.append(sealed.published())
+        return signed
+
+    async def _up_to_now(self) -> None:
+        self._audit.anchor()
+        await self._audit.flush()
+
+
+@dataclass(slots=True)
+class Auditing:
+    """All parts; `audit` is for those who write."""
+
+    audit: Audit
+    desk: AuditDesk
+    upkeep: AuditUpkeep
+    exporters: Exporters
+
+    async def start(self) -> None:
+        await self.upkeep.start()
+        await self.exporters.start()
+
+    async def close(self) -> None:
+        """After the last run has settled."""
+        await self.upkeep.close()
+        await self.audit.close()
+        await self.exporters.close()
+
+
+def auditing(
+    config: Config, client: Client, journal: Journal, *, clock: Clock, node: str, retention: Callable[[], int]
+) -> Auditing:
+    """Put the parts together; `node` names this replica, `retention` says how long runs are kept now (s). Raises
+    `ConfigError` for keys that cannot be used."""
+    settings, data_dir = config.gateway.audit, config.gateway.data_dir
+    keys, store = KeyRing.load_or_create(data_dir, CHECKPOINTS), AuditStore(client)
+    redactor = Redactor(settings.redact, secrets=config.secrets, key=audit_key(data_dir))
+    audit = Audit(store, redactor, keys=keys, clock=clock, node=node)
+    reader = AuditReader(store, journal, redactor)
+    return Auditing(
+        audit,
+        AuditDesk(audit, store, reader, AuditVerifier(store, keys, clock)),
+        AuditUpkeep(audit, store, clock, retention=lambda: max(settings.retention, retention())),
+        Exporters(sinks(settings, data_dir), reader, store, node=node),
+    )

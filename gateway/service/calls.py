@@ -1,0 +1,168 @@
+"""Performing one command of a program: a tool call, or a read or write of the session's state."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.engine import policy
+from gateway.engine.canonical import canonical
+from gateway.engine.frames import Command
+from gateway.engine.replay import UNSAFE, tool_class
+from gateway.engine.rules import Approval, Limit
+from gateway.engine.values import program_value
+from gateway.errors import GatewayError, NotFound, PolicyDenied, UnknownTool, UpstreamError, UsageError
+from gateway.model import JSON, Principal, Tool
+from gateway.service.floor import Floor, Job, tool_key
+
+ERROR_NAMES = {"tool_error": "ToolError", "policy_denied": "PolicyError", "upstream_timeout": "TimeoutError"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A decided tool call: `denied` is the reason why not, `approval` what a person has to agree to first."""
+
+    tool: Tool | None
+    denied: GatewayError | None = None
+    rule: str = ""
+    approval: Approval | None = None
+    limits: tuple[Limit, ...] = ()
+
+
+def safety(floor: Floor, name: str) -> str:
+    """The class of the tool `server:tool`, which decides what a crash between sending and outcome means."""
+    server, _, tool_name = name.partition(":")
+    tool = floor.upstreams.catalog.find(server, tool_name)
+    return UNSAFE if tool is None else tool_class(tool.annotations.read_only, tool.annotations.idempotent)
+
+
+def decide(floor: Floor, job: Job, command: Command) -> Ticket:
+    """Whether the run's principal may make this call now. Believes nothing in the command."""
+    server, _, name = command.name.partition(":")
+    tool = floor.upstreams.catalog.find(server, name)
+    if tool is None:
+        return Ticket(None, denied=_unknown(floor, job.principal, server, name))
+    if not isinstance(command.args, dict):
+        return Ticket(tool, denied=UsageError(f"{command.name}: the argument is not an object."))
+    decision = policy.decide(job.principal, tool, command.args, floor.clock(), None)
+    if decision.effect == "deny":
+        denied = PolicyDenied(
+            f"{job.principal.agent} may not call {command.name}: {decision.reason}",
+            fix="Ask whoever runs the gateway for a grant.",
+            server=server,
+            tool=name,
+            rule=decision.rule,
+        )
+        return Ticket(tool, denied=denied, rule=decision.rule)
+    obligations = decision.obligations
+    return Ticket(tool, None, decision.rule, next(iter(obligations.approvals), None), obligations.limits)
+
+
+async def count(floor: Floor, job: Job, command: Command, ticket: Ticket) -> Ticket:
+    """The ticket, denied if a limit of its grant is used up; otherwise the call is counted."""
+    full = await floor.usage.count(
+        ticket.limits,
+        tenant=job.principal.tenant,
+        agent=job.principal.agent,
+        run_id=job.run_id,
+        call=f"{job.run_id}/{command.cid}",
+        size=len(canonical(command.args)),
+        now_ms=floor.clock(),
+    )
+    if full is None:
+        return ticket
+    server, _, name = command.name.partition(":")
+    denied = PolicyDenied(
+        f"{job.principal.agent} has used up {full.window} = {full.cap} of {ticket.rule} for {command.name}.",
+        fix="Wait, make fewer calls, or ask for a higher limit.",
+        server=server,
+        tool=name,
+        rule=ticket.rule,
+        limit=full.window,
+    )
+    return replace(ticket, denied=denied)
+
+
+def _unknown(floor: Floor, principal: Principal, server: str, name: str) -> GatewayError:
+    offered = floor.upstreams.catalog.servers.get(server)
+    if offered is None or not any(policy.may_see(principal, tool) for tool in offered.tools):
+        missing = f"There is no server {server!r}."
+        return UnknownTool(missing, fix="Look with the search tool.", server=server, tool=name)
+    return UnknownTool(
+        f"{server} has no tool {name!r} now; it had one when this program was checked.",
+        fix="Look with the search tool.",
+        server=server,
+        tool=name,
+    )
+
+
+async def call_tool(
+    floor: Floor,
+    job: Job,
+    command: Command,
+    limits: tuple[Limit, ...],
+    check_alive: Callable[[], Awaitable[None]],
+    may_go: Callable[[], None],
+) -> Mapping[str, JSON]:
+    """Call the upstream. Returns the outcome as the journal has it: `{"v": value}` or `{"e": error}`.
+
+    `check_alive` is awaited once there is a slot and a connection, `may_go` asked in the moment before the request
+    goes out; both raise `PolicyDenied` to stop it."""
+    server, _, name = command.name.partition(":")
+    meta = {"mcp-code-gateway/idempotency-key": f"{job.run_id}/{command.cid}"}
+    try:
+        result = await floor.upstreams.call(
+            server, name, command.args, meta=meta, before_send=check_alive, on_sent=may_go
+        )
+        who = {"tenant": job.principal.tenant, "agent": job.principal.agent, "run_id": job.run_id}
+        await floor.usage.add_bytes(limits, **who, size=result.bytes)
+        wrapped = tool_key(server, name) in job.module.wrapped
+        value = program_value(result, server=server, tool=name, wrapped=wrapped)
+    except (UpstreamError, PolicyDenied) as error:
+        return {"e": program_error(error, server=server, tool=name)}
+    known = floor.upstreams.catalog.find(server, name)
+    if known is not None:
+        floor.learner.note(known, value)
+    return {"v": value}
+
+
+def program_error(error: GatewayError, **more: JSON) -> dict[str, JSON]:
+    """The error as a program sees it: what class it is there, and what it says."""
+    fields = {**more, **error.as_dict()}
+    fallback = "ToolError" if isinstance(error, UpstreamError) else "Error"
+    return {"name": ERROR_NAMES.get(error.code, fallback), **fields, "message": error.message}
+
+
+async def local(floor: Floor, job: Job, command: Command) -> Mapping[str, JSON]:
+    """Commands that the gateway itself answers: `state.*` and `results.get`."""
+    try:
+        if command.kind == "state":
+            return {"v": await _state(floor, job, command.args)}
+        return {"v": await _results(floor, job, command.args)}
+    except (UsageError, NotFound) as error:
+        return {"e": program_error(error)}
+
+
+async def _state(floor: Floor, job: Job, args: Any) -> JSON:
+    match args:
+        case {"op": "get", "key": str(key)}:
+            return await floor.sessions.get(job.principal.sid, job.session, key)
+        case {"op": "set", "key": str(key)}:
+            await floor.sessions.set(job.principal.sid, job.session, key, args.get("value"))
+            return None
+        case {"op": "delete", "key": str(key)}:
+            return await floor.sessions.unset(job.principal.sid, job.session, key)
+        case {"op": "keys"}:
+            return await floor.sessions.keys(job.principal.sid, job.session)
+    raise UsageError("state: the key has to be a string.", fix='Write for example state.set("cursor", value).')
+
+
+async def _results(floor: Floor, job: Job, args: Any) -> JSON:
+    handle = args.get("handle") if isinstance(args, dict) else None
+    run_id, _, digest = str(handle).partition("/")
+    record = await floor.journal.record(run_id) if digest else None
+    # The same answer for "not there" and "not yours": handles must not tell what others hold.
+    if record is None or record.get("sid") != job.principal.sid:
+        raise NotFound(f"There is no result {handle!r}.", fix="Use the handle from `omitted` of a run of this token.")
+    return await floor.journal.blob(run_id, digest)

@@ -1,0 +1,269 @@
+"""The drive loop: one run, from its journal and a process to its end, its next sleep, or its stop.
+
+    attempt: process from the pool → Start → the recorded completions, in order → live
+    live:    take a turn → decide each command → intents into the journal → perform → wait → deliver → …
+
+What leaves this loop (a call to an upstream, a result for a client) leaves after the entries before it are durable.
+Completions are delivered at once and written with the commands that they lead to: one append for each turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from gateway.engine.frames import Done, End, Progress
+from gateway.errors import (
+    Diverged,
+    GatewayError,
+    LimitExceeded,
+    ProcessDied,
+    ProgramFailed,
+    StaleWriter,
+    StoreUnavailable,
+)
+from gateway.model import Diagnostic, RunStatus, Waiting
+from gateway.service import mail
+from gateway.service.floor import Floor, Job
+from gateway.service.open import ASKS, STAY_MS
+from gateway.service.outcome import CANCELLED, ELSEWHERE, REVOKED, Outcome, Trace, ended, failed, paused
+from gateway.service.pen import Pen
+from gateway.service.talk import Talk
+from gateway.service.views import RunView
+from gateway.service.work import Outcome as CallOutcome
+from gateway.service.work import Revoked, Work
+from gateway.store.journal import Writer
+from gateway.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+LATE_SECONDS = 0.02
+"""A completion is written with the commands that it leads to; after this long, without them."""
+
+ATTEMPTS = 2
+"""Processes spent on a run whose process dies by itself, or whose replay diverges, before it gives up."""
+
+
+class Drive:
+    """One owner's work on one run. `settled` is set when its outcome is written (service/ending.py)."""
+
+    def __init__(self, floor: Floor, job: Job, writer: Writer) -> None:
+        self.job = job
+        self.view: RunView | None = None
+        """The run as it was left, once `settled` is set and it could be written."""
+        self.settled = asyncio.Event()
+        self._floor = floor
+        self._tasks = Tasks()
+        self.pen = Pen(floor.journal, writer, floor.clock, self._tasks)
+        self._talk = Talk(floor, job, self._over_limit)
+        self.work = Work(floor, job, self.pen, self._tasks, self._may_send)
+        self._now = 0
+        self._end: End | None = None
+        self._delivering: list[tuple[int, CallOutcome]] = []
+        self._evicted = self._mail = False
+        self._stopping: Outcome | None = None
+        self._task: asyncio.Task[Outcome] | None = None
+
+    @property
+    def trace(self) -> Trace:
+        return self._talk.trace
+
+    @property
+    def active_ms(self) -> int:
+        return int(self._talk.active_seconds * 1000)
+
+    def listen(self, listener: Callable[[Progress], None]) -> Callable[[], None]:
+        """Call `listener` with each progress report of the program; returns how to stop that."""
+        self._talk.listeners.append(listener)
+        return lambda: self._talk.listeners.remove(listener)
+
+    def waiting(self) -> Waiting | None:
+        """What the run waits for, if somebody has to act or its process is given up; None while it is at work."""
+        if not self.work.book:
+            return None
+        waiting = self.work.book.waiting()
+        return waiting if waiting.for_ in ASKS or self._evicted else None
+
+    # --- life --------------------------------------------------------------------------------------------------
+
+    async def run(self) -> Outcome:
+        """Drive the run as far as it goes here. Nothing of it goes on when this returns; `close` waits for its end."""
+        self._task = asyncio.current_task()
+        try:
+            return await self._guarded()
+        finally:
+            self._task = None
+            self.work.book.clear()
+            self._write_delivered()
+            self._talk.kill_now()
+
+    async def close(self) -> None:
+        """Wait until its process is reaped and its calls are cancelled."""
+        await self._talk.close()
+        await self._tasks.close()
+
+    def stop(self, outcome: Outcome) -> None:
+        """End this drive now: nothing is sent after this returns, and the process is being killed."""
+        if self._stopping is not None:
+            return
+        self._stopping = outcome
+        self.work.book.clear()
+        self._talk.kill_now()
+        if self._task is not None:
+            self._task.cancel()
+
+    async def renew(self) -> None:
+        """Keep the lease; a lost one stops the drive without a word in the journal."""
+        try:
+            kept = await self.pen.renew()
+        except StoreUnavailable:
+            kept = time.monotonic() < self.pen.writer.lease.expires_at_monotonic
+        if not kept:
+            self.stop(ELSEWHERE)
+
+    def nudge(self) -> None:
+        """There is mail: it is read between two turns, so that nothing else writes the journal meanwhile."""
+        self._mail = True
+        self.work.wake()
+
+    async def _read_mail(self) -> bool:
+        """Take in what was posted for this run. True when there is something to do for it now."""
+        self._mail = False
+        journal, run_id = self._floor.journal, self.job.run_id
+        messages = await journal.inbox(run_id)
+        if mail.take_in(messages, self.pen, self.work, self._floor.clock()):
+            self.stop(CANCELLED)
+        elif messages:
+            await self.pen.flush()
+            await journal.clear_inbox(run_id, len(messages))
+        return self.work.busy
+
+    async def _guarded(self) -> Outcome:
+        if not self._may_send():
+            return self._stopping or ELSEWHERE
+        try:
+            return await self._attempts()
+        except asyncio.CancelledError:
+            if self._may_send():
+                raise
+            return self._stopping or ELSEWHERE
+        except Revoked:
+            return REVOKED
+        except (StaleWriter, StoreUnavailable) as error:
+            log.warning("run %s: %s", self.job.run_id, error)
+            return ELSEWHERE
+        except Diverged as error:
+            return paused(error, self._floor.clock())
+        except GatewayError as error:
+            return failed(error)
+
+    async def _attempts(self) -> Outcome:
+        failures = 0
+        while True:
+            try:
+                await self._begin()
+                outcome = await self._live()
+                if outcome is not None:
+                    return outcome
+            except (ProcessDied, Diverged) as error:
+                failures += 1
+                if failures == ATTEMPTS:
+                    raise
+                log.info("run %s starts again from its journal: %s", self.job.run_id, error)
+            self._write_delivered()
+            await self._talk.close()
+            self.pen.write("resumed", {"epoch": self.pen.writer.lease.epoch})
+
+    async def _begin(self) -> None:
+        """A fresh process, brought to where the journal ends."""
+        history = self.pen.history
+        self.work.begin_replay()
+        self._now = history.started["now"]
+        done = [await self._recorded(cid) for cid in history.order]
+        turn = await self._talk.open(history.started["seed"], self._now)
+        self.work.absorb(turn, [], self._now)
+        if done and turn.end is None:
+            self._now = done[-1].now
+            turn = await self._talk.deliver(tuple(done))
+            self.work.absorb(turn, [], self._now)
+        self._end = turn.end
+        self.work.end_replay()
+
+    async def _recorded(self, cid: int) -> Done:
+        outcome = self.pen.history.calls[cid].outcome or {}
+        if "e" in outcome:
+            return Done(cid, outcome["now"], error=outcome["e"])
+        if "blob" in outcome:
+            return Done(cid, outcome["now"], await self._floor.journal.blob(self.job.run_id, outcome["blob"]))
+        return Done(cid, outcome["now"], outcome.get("v"))
+
+    async def _live(self) -> Outcome | None:
+        """Until the program ends or sleeps; None when its process was given up and it goes on in another."""
+        work = self.work
+        while True:
+            await work.start()
+            if self._mail and await self._read_mail():
+                await work.start()
+            if self._end is not None:
+                return await self._finish(self._end)
+            if not work.book and not work.completions:
+                raise ProgramFailed(
+                    "The program waits for something that nothing can resolve: no call, timer or event is under way.",
+                    fix="Look for a promise that nothing resolves.",
+                    reason="stalled",
+                )
+            idle = not work.completions and not work.book.needs_process(self._floor.clock())
+            if idle and not await self._read_mail():
+                return Outcome(RunStatus.WAITING, waiting=work.book.waiting())
+            if not await work.wait(STAY_MS / 1000) and not self._mail:
+                # Nothing for a while: the calls live on in the gateway, the process goes.
+                await self._talk.close()
+                self._evicted = True
+                await work.wait(None)
+                self._evicted = False
+            if work.completions and not await self._deliver():
+                return None
+
+    async def _deliver(self) -> bool:
+        """Tell the program what is done; False when there is no process to tell, and it goes on in a new one."""
+        items = self._delivering = list(self.work.completions)
+        self.work.completions.clear()
+        self._now = max(self._now, self._floor.clock())
+        if not self._talk.is_open:
+            return False
+        late = asyncio.get_running_loop().call_later(LATE_SECONDS, self._write_late)
+        try:
+            turn = await self._talk.deliver(tuple(Done(cid, self._now, o.get("v"), o.get("e")) for cid, o in items))
+        finally:
+            late.cancel()
+        self.work.absorb(turn, items, self._now)
+        self._end = turn.end
+        return True
+
+    def _write_delivered(self) -> None:
+        """What upstreams answered is written, whatever became of the program that it was for."""
+        for cid, outcome in self._delivering:
+            self.work.write_done(cid, outcome, self._now)
+
+    def _write_late(self) -> None:
+        """The program computes on and on: do not let the completions that it computes with wait for it."""
+        self._write_delivered()
+        self.pen.flush_soon()
+
+    async def _finish(self, end: End) -> Outcome:
+        """The program has settled; calls that it did not await come to their end before the run does."""
+        for one in await self.work.finish_calls():
+            text = f"{one.command.name} was not awaited: the program had ended when it finished."
+            self.trace.warnings.append(Diagnostic(one.command.line, 1, text))
+        self._now = max(self._now, self._floor.clock())
+        while self.work.completions:
+            self.work.write_done(*self.work.completions.popleft(), self._now)
+        return ended(end)
+
+    def _may_send(self) -> bool:
+        return self._stopping is None
+
+    def _over_limit(self, error: LimitExceeded) -> None:
+        self.stop(failed(error))

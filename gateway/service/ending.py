@@ -1,0 +1,103 @@
+"""What is written when a drive is over: the last entry of a run, or the reason why it sleeps."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+
+from gateway.engine.values import shown
+from gateway.model import JSON, RunStatus
+from gateway.service.drive import Drive
+from gateway.service.floor import Floor, compact
+from gateway.service.outcome import Outcome
+from gateway.service.views import RunView, diagnostics, waiting_dict
+from gateway.store.client import Command
+
+FAR_MS = 3_600_000
+"""A run that waits without end is looked at this often (ms), in case its wake-up was lost."""
+
+
+def view(floor: Floor, drive: Drive) -> RunView:
+    """A run under way, as it stands: it waits when somebody has to act, or when its process is given up."""
+    waiting = drive.waiting()
+    outcome = None if waiting is None else Outcome(RunStatus.WAITING, waiting=waiting)
+    return _view(floor, drive, outcome, {})
+
+
+async def settle(floor: Floor, drive: Drive, outcome: Outcome) -> RunView:
+    """Write how the run ended or why it waits; after this the run is nobody's. Raises `StoreError`."""
+    result, before = _result(floor, drive, outcome)
+    seen = _view(floor, drive, outcome, result)
+    now = floor.clock()
+    fields: dict[str, str | int | bytes] = {"updated": now, "lease_until": 0}
+    if outcome.status is None:
+        await drive.pen.flush(fields)
+        await floor.timers.set(drive.job.run_id, now)
+        return seen
+    drive.pen.write(*_last_entry(outcome), before)
+    fields |= {"status": outcome.status.value, "view": _stored(seen)}
+    await drive.pen.flush(fields)
+    if outcome.status is RunStatus.WAITING:
+        until = outcome.waiting.until if outcome.waiting else None
+        await floor.timers.set(drive.job.run_id, until or now + FAR_MS)
+    return seen
+
+
+async def retire(floor: Floor, run_id: str) -> None:
+    """Give what is left of an ended run its time to live. If this is missed, whoever looks after the run does it."""
+    await floor.journal.expire(run_id, floor.config.gateway.retention)
+
+
+def _last_entry(outcome: Outcome) -> tuple[str, dict[str, JSON]]:
+    if outcome.waiting is not None:
+        waiting = outcome.waiting
+        return "waiting", {"for": waiting.for_, "until": waiting.until, "cids": list(waiting.cids)}
+    assert outcome.status is not None
+    ended: dict[str, JSON] = {"status": outcome.status.value}
+    if outcome.status is RunStatus.COMPLETED:
+        ended["result_sha256"] = hashlib.sha256(orjson.dumps(outcome.value)).hexdigest()
+    if outcome.error is not None:
+        ended["error"] = dict(outcome.error)
+    return "ended", ended
+
+
+def _result(floor: Floor, drive: Drive, outcome: Outcome) -> tuple[dict[str, Any], list[Command]]:
+    """`result` and `omitted` of a completed run, and the commands that keep a large value."""
+    if outcome.status is not RunStatus.COMPLETED:
+        return {}, []
+    limit_kb = floor.config.gateway.limits.result_kb
+    stored, commands = floor.journal.offload(drive.job.run_id, outcome.value, limit_kb * 1024)
+    if not commands:
+        return {"result": outcome.value}, []
+    seen = shown(outcome.value, limit_kb=limit_kb, handle=f"{drive.job.run_id}/{stored['blob']}")
+    return {"result": seen.value, "omitted": {"result": seen.omitted}}, commands
+
+
+def _view(floor: Floor, drive: Drive, outcome: Outcome | None, result: dict[str, Any]) -> RunView:
+    trace, history, job = drive.trace, drive.pen.history, drive.job
+    status = RunStatus.RUNNING if outcome is None or outcome.status is None else outcome.status
+    body: dict[str, JSON] = {**result, "logs": list(trace.logs)}
+    if outcome is not None and outcome.error is not None:
+        body["error"] = dict(outcome.error)
+    if outcome is not None and outcome.waiting is not None:
+        body["waiting"] = waiting_dict(outcome.waiting, job.run_id)
+    if job.warnings or trace.warnings:
+        body["warnings"] = diagnostics([*job.warnings, *trace.warnings])
+    if trace.logs_dropped:
+        cap = floor.config.gateway.limits.run_log_kb
+        dropped = {"lines": trace.logs_dropped, "limit": f"run_log_kb = {cap}"}
+        body["omitted"] = {**body.get("omitted", {}), "logs": dropped}
+    stats = {
+        "tool_calls": history.tool_calls,
+        "duration_ms": max(0, floor.clock() - job.created_at),
+        "replays": history.replays,
+    }
+    return RunView(
+        job.run_id, job.session, status, job.principal.agent, job.created_at, body, stats, tuple(trace.emitted)
+    )
+
+
+def _stored(seen: RunView) -> str:
+    return compact({"body": dict(seen.body), "stats": dict(seen.stats), "emitted": [dict(b) for b in seen.emitted]})

@@ -1,0 +1,339 @@
+"""The use cases around a run: execute, result, cancel, list, show, check, signal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
+
+import orjson
+
+from gateway.engine import frames, program, replay
+from gateway.engine.program import Program
+from gateway.errors import Busy, Conflict, NotFound, UsageError
+from gateway.model import JSON, Entry, Principal, RunStatus
+from gateway.sandbox.checker import CheckResult
+from gateway.service import ending, views
+from gateway.service.drive import Drive
+from gateway.service.floor import Floor, Job, compact
+from gateway.service.outcome import CANCELLED, REVOKED
+from gateway.service.publish import Published, Publisher
+from gateway.service.runner import Runner
+from gateway.service.views import RunView, from_record
+from gateway.store.liveness import Liveness
+from gateway.store.sessions import Sessions
+
+Progress = Callable[[float, float | None, str], Awaitable[None]]
+
+SESSION_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+LONGEST_WAIT = 600.0
+POLL_SECONDS = 0.2
+"""How often a run that another replica drives is asked for."""
+
+
+class Runs:
+    def __init__(self, floor: Floor, publisher: Publisher, runner: Runner) -> None:
+        self._floor = floor
+        self._publisher = publisher
+        self._runner = runner
+        self._kept: set[str] = set()
+
+    async def execute(
+        self,
+        principal: Principal,
+        code: str,
+        *,
+        session: str = "default",
+        wait_seconds: float = 30,
+        on_progress: Progress | None = None,
+    ) -> RunView:
+        """Check a program and, if it passes, run it; returns when it has ended, waits for somebody, or after
+        `wait_seconds`. Raises `UsageError`, `Busy`, `StoreUnavailable`, `CheckerUnavailable`: then there is no run."""
+        self._check_size(code)
+        if not SESSION_NAME.fullmatch(session):
+            raise UsageError(
+                f"session {session[:80]!r} is no session name.",
+                fix="Use 1 to 64 letters, digits, dots, dashes and underscores.",
+            )
+        settings = self._floor.config.gateway
+        if len(self._runner.drives) >= settings.max_active_runs + settings.max_queued_runs:
+            raise Busy("The gateway has as many runs as it may.", fix="Try again shortly.")
+        published = self._publisher.publish(self._publisher.visible(principal))
+        parsed, found = await self._checked(code, published)
+        created = self._floor.clock()
+        run_id = f"run_{secrets.token_hex(10)}"
+        if found.diagnostics:
+            return await self._rejected(run_id, principal, session, code, published, found, created)
+        job = Job(run_id, principal, session, parsed.run_text, published.runtime, created, found.warnings)
+        drive = await self._open(job, code)
+        return await self._wait(drive, principal, run_id, wait_seconds, on_progress)
+
+    async def result(
+        self, principal: Principal, run_id: str, *, wait_seconds: float = 0, on_progress: Progress | None = None
+    ) -> RunView:
+        """The run as it is now, or as soon as it has settled within `wait_seconds`. Raises `NotFound`."""
+        await self._own(principal, run_id)
+        return await self._wait(self._runner.drives.get(run_id), principal, run_id, wait_seconds, on_progress)
+
+    async def cancel(self, principal: Principal, run_id: str) -> RunView:
+        """Stop a run wherever it is. A run that has ended stays as it ended. Raises `NotFound`."""
+        await self._own(principal, run_id)
+        await self._stop(run_id)
+        return await self.result(principal, run_id, wait_seconds=5)
+
+    async def _stop(self, run_id: str) -> None:
+        drive = self._runner.drives.get(run_id)
+        if drive is not None:
+            drive.stop(CANCELLED)
+            await drive.settled.wait()
+        elif not await self._runner.end(run_id, CANCELLED):
+            await self._post(run_id, {"type": "cancel"})
+
+    async def list(
+        self,
+        principal: Principal,
+        *,
+        status: str | None = None,
+        session: str | None = None,
+        agent: str | None = None,
+        limit: int = 50,
+    ) -> list[RunView]:
+        """The newest runs that the principal may see."""
+        wanted = {"status": status, "session": session, "agent": agent}
+        ids = await self._floor.journal.recent(principal.tenant, limit=1_000)
+        records = await self._floor.journal.records(ids)
+        found = [
+            self._live_view(run_id, record)
+            for run_id, record in zip(ids, records, strict=True)
+            if record is not None
+            and _may_see(principal, record)
+            and all(value is None or record[key] == value for key, value in wanted.items())
+        ]
+        return found[: max(1, min(limit, 1_000))]
+
+    async def show(self, principal: Principal, run_id: str) -> RunView:
+        """The run with its steps, from its journal. Raises `NotFound`, `StoreCorrupt`."""
+        record = await self._own(principal, run_id)
+        history = replay.read(await self._floor.journal.entries(run_id))
+        return replace(self._live_view(run_id, record), steps=views.steps(history))
+
+    async def check(self, principal: Principal, code: str) -> dict[str, JSON]:
+        """Type-check only: `{"ok", "diagnostics", "warnings"}`."""
+        self._check_size(code)
+        published = self._publisher.publish(self._publisher.visible(principal))
+        _, found = await self._checked(code, published)
+        return {
+            "ok": not found.diagnostics,
+            "diagnostics": views.diagnostics(found.diagnostics),
+            "warnings": views.diagnostics(found.warnings),
+        }
+
+    async def signal(self, principal: Principal, run_id: str, name: str, payload: JSON) -> None:
+        """Deliver an event to a run: to its oldest `waitFor(name)`, now or later. Raises `NotFound`, `Conflict`."""
+        await self._going_on(principal, run_id)
+        await self._post(run_id, {"type": "event", "name": name, "payload": payload})
+
+    async def answer(self, principal: Principal, run_id: str, value: JSON, *, cid: int | None = None) -> None:
+        """Answer an `ask`. Raises `NotFound`, `Conflict` when nothing is asked."""
+        await self._waiting_for(principal, run_id, "input")
+        await self._post(run_id, {"type": "answer", "value": value, "cid": cid, "by": principal.owner})
+
+    async def approve(
+        self, principal: Principal, run_id: str, *, approved: bool, comment: str | None = None, cid: int | None = None
+    ) -> None:
+        """Agree, or not, to what a run asks for. Raises `NotFound`, `Conflict` when nothing is to be approved."""
+        await self._waiting_for(principal, run_id, "approval")
+        by = principal.owner
+        await self._post(run_id, {"type": "approval", "approved": approved, "comment": comment, "cid": cid, "by": by})
+
+    async def resolve(
+        self, principal: Principal, run_id: str, choice: str, *, value: JSON = None, cid: int | None = None
+    ) -> None:
+        """Decide about a call whose outcome is not known: `retry`, `supply` (with `value`) or `fail`."""
+        if choice not in ("retry", "supply", "fail"):
+            raise UsageError(f"{choice!r} is no choice.", fix="Say retry, supply or fail.")
+        await self._waiting_for(principal, run_id, "in_doubt")
+        message = {"type": "resolve", "choice": choice, "value": value, "cid": cid, "by": principal.owner}
+        await self._post(run_id, message)
+
+    async def _post(self, run_id: str, message: dict[str, JSON]) -> None:
+        await self._floor.journal.post(run_id, {**message, "id": secrets.token_hex(8)})
+        await self._runner.poke(run_id)
+
+    async def _going_on(self, principal: Principal, run_id: str) -> RunView:
+        view = self._live_view(run_id, await self._own(principal, run_id))
+        if view.status not in (RunStatus.RUNNING, RunStatus.WAITING):
+            raise Conflict(f"{run_id} has ended ({view.status}).")
+        return view
+
+    async def _waiting_for(self, principal: Principal, run_id: str, what: str) -> None:
+        view = await self._going_on(principal, run_id)
+        waiting = view.body.get("waiting")
+        if waiting is None or waiting["for"] != what:
+            now = f"it waits for {waiting['for']}" if waiting else "it is at work"
+            raise Conflict(f"{run_id} does not wait for {what}: {now}.", fix=f"See `gateway runs show {run_id}`.")
+
+    # --- opening -----------------------------------------------------------------------------------------------
+
+    def _check_size(self, code: str) -> None:
+        cap = self._floor.config.gateway.limits.code_kb
+        if len(code.encode("utf-8", "replace")) > cap * 1024:
+            raise UsageError(f"The program has more than {cap} KB (code_kb).", fix="Keep data out of the program text.")
+
+    async def _checked(self, code: str, published: Published) -> tuple[Program, CheckResult]:
+        """The program and what is wrong with it. What the parser finds spares the checker."""
+        parsed = program.parse(code)
+        if parsed.problems:
+            return parsed, CheckResult(parsed.problems, ())
+        module = published.module
+        await self._floor.checker.load(module.hash, module.text)
+        found = await self._floor.checker.check(parsed, module.hash)
+        return parsed, CheckResult(found.diagnostics, (*parsed.warnings, *found.warnings))
+
+    async def _open(self, job: Job, code: str) -> Drive:
+        principal, now = job.principal, job.created_at
+        started: dict[str, JSON] = {
+            "code_hash": hashlib.sha256(code.encode("utf-8", "replace")).hexdigest(),
+            "module_hash": job.module.hash,
+            "seed": secrets.token_hex(16),
+            "now": now,
+            "chain": list(principal.chain),
+        }
+        fields = _fields(job, RunStatus.RUNNING, code)
+        await self._keep_module(job)
+        run_id, entry = job.run_id, Entry(0, "started", now, started)
+        session = Sessions.touch(principal.sid, job.session, run_id, now)
+        writer, (alive, *_) = await self._floor.journal.open(
+            run_id,
+            fields,
+            [entry],
+            tenant=principal.tenant,
+            now=now,
+            first=[Liveness.check(principal.chain), *session],
+        )
+        drive = self._runner.launch(job, writer)
+        if not Liveness.alive(alive):
+            drive.stop(REVOKED)
+        return drive
+
+    async def _keep_module(self, job: Job) -> None:
+        if job.module.hash not in self._kept:
+            await self._floor.modules.put(job.module.hash, job.module.as_json())
+            self._kept.add(job.module.hash)
+
+    async def _rejected(
+        self,
+        run_id: str,
+        principal: Principal,
+        session: str,
+        code: str,
+        published: Published,
+        found: CheckResult,
+        created: int,
+    ) -> RunView:
+        """A program that did not pass has a record too, and nothing else."""
+        job = Job(run_id, principal, session, "", published.runtime, created)
+        body: dict[str, JSON] = {"diagnostics": views.diagnostics(found.diagnostics), "logs": []}
+        stats = {"tool_calls": 0, "duration_ms": max(0, self._floor.clock() - created), "replays": 0}
+        view = RunView(run_id, session, RunStatus.REJECTED, principal.agent, created, body, stats)
+        fields = _fields(job, RunStatus.REJECTED, code) | {"view": compact({"body": body, "stats": stats})}
+        entry = Entry(0, "ended", created, {"status": "rejected", "diagnostics": body["diagnostics"]})
+        await self._floor.journal.open(run_id, fields, [entry], tenant=principal.tenant, now=created)
+        await self._floor.journal.expire(run_id, self._floor.config.gateway.retention)
+        return view
+
+    # --- waiting -----------------------------------------------------------------------------------------------
+
+    async def _wait(
+        self, drive: Drive | None, principal: Principal, run_id: str, wait_seconds: float, on_progress: Progress | None
+    ) -> RunView:
+        """Until the run has settled, or `wait_seconds` are over; it goes on all the same."""
+        deadline = time.monotonic() + max(0.0, min(wait_seconds, LONGEST_WAIT))
+        while True:
+            left = deadline - time.monotonic()
+            if drive is not None:
+                async with _reporting(drive, on_progress):
+                    settled = await _within(drive.settled, left)
+                view = drive.view if settled else ending.view(self._floor, drive)
+            if drive is None or view is None:
+                view = self._live_view(run_id, await self._own(principal, run_id))
+            left = deadline - time.monotonic()
+            if view.settled or left <= 0:
+                return view
+            await asyncio.sleep(min(POLL_SECONDS, left))
+            drive = self._runner.drives.get(run_id)
+
+    async def _own(self, principal: Principal, run_id: str) -> Mapping[str, str]:
+        """The record of a run that the principal may see; anything else does not exist."""
+        record = await self._floor.journal.record(run_id)
+        if record is None or not _may_see(principal, record):
+            raise NotFound(f"There is no run {run_id[:80]!r}.", fix="Use the run_id that execute returned.")
+        return record
+
+    def _live_view(self, run_id: str, record: Mapping[str, str]) -> RunView:
+        drive = self._runner.drives.get(run_id)
+        return from_record(run_id, record) if drive is None else ending.view(self._floor, drive)
+
+
+@contextlib.asynccontextmanager
+async def _reporting(drive: Drive, on_progress: Progress | None) -> AsyncIterator[None]:
+    """Hand the program's progress reports on, in order; a client that is gone does not matter to the run."""
+    if on_progress is None:
+        yield
+        return
+    queue: asyncio.Queue[frames.Progress] = asyncio.Queue(maxsize=100)
+
+    async def report() -> None:
+        while True:
+            one = await queue.get()
+            await on_progress(one.done, one.total, one.message)
+
+    def take(one: frames.Progress) -> None:
+        with contextlib.suppress(asyncio.QueueFull):
+            queue.put_nowait(one)
+
+    stop = drive.listen(take)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(report())
+        try:
+            yield
+        finally:
+            stop()
+            task.cancel()
+
+
+async def _within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(event.wait(), max(0.0, seconds))
+    except TimeoutError:
+        return False
+    return True
+
+
+def _may_see(principal: Principal, record: Mapping[str, str]) -> bool:
+    """Its own token, one of that token's parents, or an administrator."""
+    if principal.admin or record["token"] == principal.token_id:
+        return True
+    return principal.token_id in orjson.loads(record["chain"])[2:]
+
+
+def _fields(job: Job, status: RunStatus, code: str) -> dict[str, str | int | bytes]:
+    principal = job.principal
+    return {
+        "status": status.value,
+        "tenant": principal.tenant,
+        "token": principal.token_id,
+        "agent": principal.agent,
+        "sid": principal.sid,
+        "session": job.session,
+        "chain": compact(list(principal.chain)),
+        "created": job.created_at,
+        "updated": job.created_at,
+        "code": code.encode("utf-8", "replace"),
+        "module": job.module.hash,
+    }

@@ -1,0 +1,89 @@
+"""The commands of a run that are under way: what each waits for, and until when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateway.engine.frames import Command
+from gateway.model import Waiting
+
+STAY_MS = 5_000
+"""A wait that is longer than this is not worth a process."""
+
+_REASON = {"sleep": "sleep", "timer": "sleep", "approve": "approval", "ask": "input", "event": "event", "tool": "tool"}
+ASKS = ("in_doubt", "approval", "input", "event")
+"""Waits that end when somebody acts."""
+_ORDER = (*ASKS, "tool", "sleep")
+
+
+@dataclass(slots=True)
+class OpenCommand:
+    """`until` is when it ends by itself (ms), `work` what performs it here, `detail` what to tell a person."""
+
+    command: Command
+    since: int
+    until: int | None = None
+    detail: str = ""
+    reason: str = ""
+    work: asyncio.Task[None] | asyncio.TimerHandle | None = None
+
+    def __post_init__(self) -> None:
+        self.reason = self.reason or _REASON.get(self.command.kind, "tool")
+
+    def cancel(self) -> None:
+        if self.work is not None:
+            self.work.cancel()
+
+
+class Book:
+    """All open commands of one run, by cid."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, OpenCommand] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[OpenCommand]:
+        return iter(self._open.values())
+
+    def add(self, one: OpenCommand) -> OpenCommand:
+        self._open[one.command.cid] = one
+        return one
+
+    def get(self, cid: int) -> OpenCommand | None:
+        return self._open.get(cid)
+
+    def close(self, cid: int) -> OpenCommand | None:
+        """It has its outcome, or nobody wants it any more."""
+        one = self._open.pop(cid, None)
+        if one is not None:
+            one.cancel()
+        return one
+
+    def clear(self) -> None:
+        for one in self._open.values():
+            one.cancel()
+        self._open.clear()
+
+    def named(self, kind: str, name: str) -> OpenCommand | None:
+        """The oldest open command of a kind with this name in its arguments."""
+        return next((o for o in self if o.command.kind == kind and o.command.args.get(kind) == name), None)
+
+    def calls(self) -> list[OpenCommand]:
+        """Those that something here is working on: tool calls, state, results."""
+        return [one for one in self if isinstance(one.work, asyncio.Task)]
+
+    def needs_process(self, now: int) -> bool:
+        """Whether something will come so soon that the process had better stay."""
+        return any(isinstance(o.work, asyncio.Task) or (o.until or now + STAY_MS + 1) - now <= STAY_MS for o in self)
+
+    def waiting(self) -> Waiting:
+        """What the run waits for as a whole: the most telling reason, its oldest command, the earliest end."""
+        first = min(self, key=lambda o: (_ORDER.index(o.reason), o.command.cid))
+        same = [o for o in self if o.reason == first.reason]
+        ends = [o.until for o in self if o.until is not None]
+        since = min(o.since for o in same)
+        return Waiting(first.reason, since, min(ends, default=None), first.detail, tuple(o.command.cid for o in same))

@@ -1,0 +1,64 @@
+"""How a drive ended, and what the program said on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gateway.engine.frames import End
+from gateway.errors import Diverged, GatewayError
+from gateway.model import JSON, Diagnostic, RunStatus, Waiting
+
+_SHOWN = ("code", "message", "line", "column", "server", "tool", "path", "limit", "rule", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`status` None: the run goes on elsewhere or later, and is not ours to describe."""
+
+    status: RunStatus | None
+    value: JSON = None
+    error: Mapping[str, JSON] | None = None
+    waiting: Waiting | None = None
+
+
+@dataclass(slots=True)
+class Trace:
+    """Made anew by every replay, as it follows from the journal."""
+
+    logs: list[str] = field(default_factory=list)
+    log_bytes: int = 0
+    logs_dropped: int = 0
+    emitted: list[Mapping[str, JSON]] = field(default_factory=list)
+    warnings: list[Diagnostic] = field(default_factory=list)
+
+    def log(self, level: str, text: str, cap_bytes: int) -> None:
+        size = len(text.encode("utf-8", "replace"))
+        if self.log_bytes + size > cap_bytes:
+            self.logs_dropped += 1
+            return
+        self.log_bytes += size
+        self.logs.append(text if level in ("log", "info") else f"[{level}] {text}")
+
+
+def ended(end: End) -> Outcome:
+    """The outcome that a program's own end stands for."""
+    if end.error is None:
+        return Outcome(RunStatus.COMPLETED, value=end.value)
+    # A line of 0 says that it is not known.
+    fields = {key: end.error[key] for key in _SHOWN if end.error.get(key) not in (None, 0)}
+    return Outcome(RunStatus.FAILED, error={"code": "program_error", "message": "The program failed.", **fields})
+
+
+def failed(error: GatewayError) -> Outcome:
+    return Outcome(RunStatus.FAILED, error=error.as_dict())
+
+
+def paused(error: Diverged, now: int) -> Outcome:
+    """A run that cannot be replayed waits for a person, with the difference."""
+    return Outcome(RunStatus.WAITING, waiting=Waiting("in_doubt", now, None, str(error)))
+
+
+CANCELLED = Outcome(RunStatus.CANCELLED, error={"code": "cancelled", "message": "The run was cancelled."})
+REVOKED = Outcome(RunStatus.REVOKED, error={"code": "revoked", "message": "The run's token was revoked."})
+ELSEWHERE = Outcome(None)

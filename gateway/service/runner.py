@@ -1,0 +1,270 @@
+"""All drives of this replica: started, kept, woken, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+import orjson
+
+from gateway.engine import program
+from gateway.engine.replay import Call
+from gateway.engine.states import TERMINAL
+from gateway.errors import GatewayError, NotFound, StoreError, Unauthenticated
+from gateway.model import Principal, RunStatus
+from gateway.service import ending, mail
+from gateway.service.drive import Drive
+from gateway.service.floor import Floor, Job, RuntimeModule
+from gateway.service.outcome import CANCELLED, ELSEWHERE, REVOKED, Outcome
+from gateway.service.tokens import Tokens
+from gateway.store.journal import LEASE_MS, Writer
+from gateway.store.liveness import Liveness
+from gateway.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.5
+"""How often the queue is looked at when nothing else wakes it."""
+LIVENESS_SECONDS = 0.25
+BLIND_SECONDS = 1.0
+"""A replica that has not reached the store for this long stops its runs: nobody could tell it to."""
+
+
+class Runner:
+    """`drives` are the runs that are at work here, by run id."""
+
+    def __init__(self, floor: Floor, tokens: Tokens) -> None:
+        self._floor = floor
+        self._tokens = tokens
+        self._tasks = Tasks()
+        self._closing = False
+        self._seen_store = time.monotonic()
+        self.drives: dict[str, Drive] = {}
+
+    async def start(self) -> None:
+        self._tasks.start(self._keep_leases(), name="leases")
+        self._tasks.start(self._look_after(), name="wake-ups")
+        self._tasks.start(self._hear(), name="bus")
+        self._tasks.start(self._watch_liveness(), name="liveness")
+
+    async def close(self) -> None:
+        """Stop all drives; their runs go on when a gateway is up again, here or elsewhere."""
+        self._closing = True
+        for drive in list(self.drives.values()):
+            drive.stop(ELSEWHERE)
+        for drive in list(self.drives.values()):
+            await drive.settled.wait()
+        await self._tasks.close()
+
+    # --- drives ------------------------------------------------------------------------------------------------
+
+    def launch(self, job: Job, writer: Writer) -> Drive:
+        drive = Drive(self._floor, job, writer)
+        self.drives[job.run_id] = drive
+        self._tasks.start(self._drive(drive), name=f"run {job.run_id}")
+        return drive
+
+    async def _drive(self, drive: Drive) -> None:
+        outcome = await drive.run()
+        await self._settle(drive, outcome)
+
+    async def _settle(self, drive: Drive, outcome: Outcome) -> None:
+        run_id = drive.job.run_id
+        try:
+            if outcome.status in (RunStatus.CANCELLED, RunStatus.REVOKED):
+                # Whoever stopped it is told so when nothing of it is left.
+                await drive.close()
+            drive.view = await ending.settle(self._floor, drive, outcome)
+        except StoreError as error:
+            # The run is another replica's, or the store is away: whoever finds its lease run out goes on with it.
+            log.warning("run %s was left as it stands: %s", run_id, error)
+        finally:
+            self.drives.pop(run_id, None)
+            drive.settled.set()
+            await drive.close()
+        await self._after(run_id, outcome)
+
+    async def _after(self, run_id: str, outcome: Outcome) -> None:
+        """What nobody has to wait for."""
+        try:
+            if outcome.status is RunStatus.WAITING and not self._closing:
+                await self._look_again(run_id)
+            elif outcome.status in TERMINAL:
+                await ending.retire(self._floor, run_id)
+        except StoreError as error:
+            log.warning("run %s was not tidied up: %s", run_id, error)
+
+    async def _look_again(self, run_id: str) -> None:
+        """What was posted while a run went to sleep was told to an owner that did not listen any more."""
+        if await self._floor.journal.inbox(run_id):
+            await self._resume_safely(run_id)
+
+    def stop(self, chosen: Callable[[Drive], bool], outcome: Outcome) -> list[Drive]:
+        """Stop the drives that `chosen` picks; none of them sends anything after this returns."""
+        found = [drive for drive in self.drives.values() if chosen(drive)]
+        for drive in found:
+            drive.stop(outcome)
+        return found
+
+    async def poke(self, run_id: str) -> None:
+        """Something was posted for a run: its owner takes it in, or, when it sleeps, we do."""
+        drive = self.drives.get(run_id)
+        if drive is None:
+            await self._resume_safely(run_id)
+        elif any(message["type"] == "cancel" for message in await self._floor.journal.inbox(run_id)):
+            drive.stop(CANCELLED)
+        else:
+            drive.nudge()
+
+    # --- runs that nobody drives -------------------------------------------------------------------------------
+
+    async def end(self, run_id: str, outcome: Outcome) -> bool:
+        """End a run that is not at work here. False when another replica holds it, or it has ended."""
+        writer = await self._floor.journal.claim(run_id)
+        if writer is None:
+            return False
+        job = await self._job(run_id, writer.record, _nobody(writer.record))
+        await self._settle(Drive(self._floor, job, writer), outcome)
+        return True
+
+    async def resume(self, run_id: str) -> None:
+        """Take over a run that is due: wake it, or see that it has nothing to do yet."""
+        if run_id in self.drives or self._closing:
+            return
+        try:
+            writer = await self._floor.journal.claim(run_id)
+        except NotFound:
+            await self._floor.timers.drop(run_id)
+            return
+        if writer is None:
+            await self._requeue(run_id)
+            return
+        try:
+            principal = await self._tokens.principal(writer.record["token"])
+        except Unauthenticated:
+            job = await self._job(run_id, writer.record, _nobody(writer.record))
+            await self._settle(Drive(self._floor, job, writer), REVOKED)
+            return
+        await self._take_over(Drive(self._floor, await self._job(run_id, writer.record, principal), writer))
+
+    async def _take_over(self, drive: Drive) -> None:
+        run_id, pen, now = drive.job.run_id, drive.pen, self._floor.clock()
+        for call in _due(pen.history.open_calls(), now):
+            drive.work.write_expired(call, now)
+        messages = await self._floor.journal.inbox(run_id)
+        if mail.take_in(messages, pen, drive.work, now):
+            await self._settle(drive, CANCELLED)
+            return
+        asleep = pen.writer.record["status"] == "waiting" and not drive.work.stirred
+        if asleep:
+            await self._sleep_on(drive)
+        else:
+            pen.write("resumed", {"epoch": pen.writer.lease.epoch})
+            await pen.flush({"status": "running", "updated": now})
+            self.drives[run_id] = drive
+            self._tasks.start(self._drive(drive), name=f"run {run_id}")
+        if messages:
+            await self._floor.journal.clear_inbox(run_id, len(messages))
+
+    async def _sleep_on(self, drive: Drive) -> None:
+        """Nothing has come for a run that sleeps: give it back, to be looked at when its next wait ends."""
+        await drive.pen.flush({"lease_until": 0})
+        untils = [call.until for call in drive.pen.history.open_calls() if call.until is not None]
+        await self._floor.timers.set(drive.job.run_id, min(untils, default=self._floor.clock() + ending.FAR_MS))
+        await drive.close()
+
+    async def _requeue(self, run_id: str) -> None:
+        record = await self._floor.journal.record(run_id)
+        if record is None:
+            await self._floor.timers.drop(run_id)
+        elif record["status"] not in ("running", "waiting"):
+            await ending.retire(self._floor, run_id)
+        else:
+            await self._floor.timers.set(run_id, int(record["lease_until"]) + 1)
+
+    async def _job(self, run_id: str, record: dict[str, str], principal: Principal) -> Job:
+        stored = await self._floor.modules.get(record["module"])
+        module = RuntimeModule.from_json(record["module"], stored or {"tools": {}, "wrapped": []})
+        text = program.parse(record["code"]).run_text
+        return Job(run_id, principal, record["session"], text, module, int(record["created"]))
+
+    # --- loops -------------------------------------------------------------------------------------------------
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_MS / 3000)
+            drives = list(self.drives.values())
+            await asyncio.gather(*(drive.renew() for drive in drives))
+            for drive in drives:
+                # In case an announcement was lost.
+                drive.nudge()
+            look = self._floor.clock() + 2 * LEASE_MS
+            try:
+                await self._floor.timers.set_many({drive.job.run_id: look for drive in drives})
+            except StoreError as error:
+                log.warning("the queue could not be written: %s", error)
+
+    async def _hear(self) -> None:
+        """What other replicas say. What is missed meanwhile is found by the loops beside this one."""
+        async for kind, about in self._floor.bus.listen():
+            match kind:
+                case "inbox" if about in self.drives:
+                    self._tasks.start(self.poke(about), name=f"mail {about}")
+                case "revoked":
+                    note, *dead = about.split()
+                    self.stop(functools.partial(_is_of, frozenset(dead)), REVOKED)
+                    self._tasks.start(self._floor.liveness.acknowledge(note), name="acknowledge")
+                case "connected":
+                    self._tasks.start(self._stop_dead(), name="who is dead")
+
+    async def _watch_liveness(self) -> None:
+        """The fallback when announcements are lost: ask for every chain that is at work."""
+        while True:
+            await asyncio.sleep(LIVENESS_SECONDS)
+            await self._stop_dead()
+
+    async def _stop_dead(self) -> None:
+        """End what belongs to the dead; without a store for over `BLIND_SECONDS`, everything stops."""
+        chains = {drive.job.principal.chain for drive in self.drives.values()}
+        try:
+            replies = await self._floor.client.batch([Liveness.check(chain) for chain in chains]) if chains else []
+            self._seen_store = time.monotonic()
+        except StoreError:
+            if time.monotonic() - self._seen_store > BLIND_SECONDS:
+                self.stop(lambda drive: True, ELSEWHERE)
+            return
+        dead = {chain for chain, reply in zip(chains, replies, strict=True) if not Liveness.alive(reply)}
+        self.stop(lambda drive: drive.job.principal.chain in dead, REVOKED)
+
+    async def _look_after(self) -> None:
+        while True:
+            try:
+                room = self._floor.config.gateway.max_active_runs - len(self.drives)
+                for run_id in await self._floor.timers.due(min(room, 64)):
+                    await self._resume_safely(run_id)
+            except StoreError as error:
+                log.warning("the queue could not be read: %s", error)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _resume_safely(self, run_id: str) -> None:
+        try:
+            await self.resume(run_id)
+        except GatewayError as error:
+            log.error("run %s could not be resumed: %s", run_id, error)
+
+
+def _due(calls: Iterable[Call], now: int) -> list[Call]:
+    return [call for call in calls if call.until is not None and call.until <= now]
+
+
+def _is_of(dead: frozenset[str], drive: Drive) -> bool:
+    return not dead.isdisjoint(drive.job.principal.chain)
+
+
+def _nobody(record: dict[str, str]) -> Principal:
+    """Enough of a principal to write the end of a run whose token is dead."""
+    chain = tuple(orjson.loads(record["chain"]))
+    return Principal(record["token"], record["agent"], "", record["tenant"], record["sid"], chain, ())

@@ -1,0 +1,97 @@
+"""The conversation with one program: its process, its frames, and what it said on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from gateway.engine.frames import Deliver, Done, Emit, Log, Progress, Start, Turn
+from gateway.errors import BadFrame, LimitExceeded
+from gateway.sandbox.pool import Process
+from gateway.service.floor import Floor, Job
+from gateway.service.outcome import Trace
+
+
+class Talk:
+    """At most one process at a time; `open` after `close` begins a new one with a new trace."""
+
+    def __init__(self, floor: Floor, job: Job, on_limit: Callable[[LimitExceeded], None]) -> None:
+        self._floor = floor
+        self._job = job
+        self._on_limit = on_limit
+        self._process: Process | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._since = 0.0
+        self._active = 0.0
+        self.trace = Trace()
+        self.listeners: list[Callable[[Progress], None]] = []
+
+    @property
+    def is_open(self) -> bool:
+        return self._process is not None
+
+    @property
+    def active_seconds(self) -> float:
+        """Wall-clock time with a process, all processes of this drive together."""
+        return self._active + (time.monotonic() - self._since if self._process else 0.0)
+
+    async def open(self, seed: str, now: int) -> Turn:
+        """A fresh process from the pool, started on the program. Returns its first turn."""
+        self.trace = Trace()
+        process = await self._floor.pool.acquire()
+        self._process, self._since = process, time.monotonic()
+        limits = self._floor.config.gateway.limits
+        left = limits.run_active_seconds - self._active
+        self._deadline = asyncio.get_running_loop().call_later(max(left, 0.0), self._too_long)
+        job = self._job
+        caps = {"log_kb": limits.run_log_kb, "result_mb": limits.result_mb}
+        await process.send(Start(job.run_id, job.run_text, seed, now, job.module.tools, caps))
+        return await self._turn(process)
+
+    async def deliver(self, items: tuple[Done, ...]) -> Turn:
+        """Completions, one after the other; the answer says what each led to. Raises `ProcessDied`, `BadFrame`,
+        `LimitExceeded`."""
+        assert self._process is not None
+        await self._process.send(Deliver(items))
+        return await self._turn(self._process)
+
+    async def close(self) -> None:
+        """Kill and reap the process, if there is one."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        self._active += time.monotonic() - self._since
+        if self._deadline is not None:
+            self._deadline.cancel()
+        await process.kill()
+
+    def kill_now(self) -> None:
+        """Send the kill without waiting for the reaping; `close` does that."""
+        if self._process is not None:
+            self._process.kill_now()
+
+    async def _turn(self, process: Process) -> Turn:
+        while True:
+            match await process.receive():
+                case Turn() as turn:
+                    return turn
+                case Log(level, text):
+                    self.trace.log(level, text, self._floor.config.gateway.limits.run_log_kb * 1024)
+                case Progress() as progress:
+                    for listener in self.listeners:
+                        listener(progress)
+                case Emit(block):
+                    self.trace.emitted.append(block)
+                case other:
+                    raise BadFrame(f"The program sent {type(other).__name__} in the middle of its run.")
+
+    def _too_long(self) -> None:
+        limit = self._floor.config.gateway.limits.run_active_seconds
+        self._on_limit(
+            LimitExceeded(
+                f"The program ran for more than {limit} s (run_active_seconds).",
+                fix="Use sleep() for long waits, which are free, or raise the limit.",
+                limit="run_active_seconds",
+            )
+        )

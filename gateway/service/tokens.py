@@ -1,0 +1,225 @@
+"""Issuing, listing and resolving tokens. Grants stay here: a token only names who it is for."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+import orjson
+
+from gateway.clock import Clock
+from gateway.config import AgentConfig, Config
+from gateway.errors import Conflict, NotFound, Unauthenticated, UsageError
+from gateway.identity.keys import KeyRing
+from gateway.identity.tokens import Claims, mint, verify
+from gateway.model import JSON, Grant, Principal, Token
+from gateway.service.views import iso
+from gateway.store.liveness import Liveness
+from gateway.store.sessions import Sessions
+
+SCOPE = "mcp"
+LOCAL = "local"
+NARROWINGS_KEPT = 10_000
+
+
+class Tokens:
+    def __init__(self, config: Config, keys: KeyRing, sessions: Sessions, liveness: Liveness, clock: Clock) -> None:
+        self.reload(config)
+        self._keys = keys
+        self._sessions = sessions
+        self._liveness = liveness
+        self._clock = clock
+
+    def reload(self, config: Config) -> None:
+        """Another configuration is in force."""
+        self.config = config
+        self._narrowed: dict[str, tuple[Grant, ...] | None] = {}
+
+    @property
+    def audience(self) -> str:
+        return f"{self.config.gateway.base_url}/mcp"
+
+    async def issue(
+        self, agent: str, *, ttl_seconds: int | None, grants: Sequence[Grant] = (), parent: str | None = None
+    ) -> dict[str, JSON]:
+        """A new token, shown this once: `{"id", "token", "agent", "session", "expires_at"}`.
+
+        Raises `NotFound` for an unknown agent or parent, `UsageError` for a lifetime that is too long, `Conflict` for
+        a parent that is dead."""
+        entitled = self.agent(agent)
+        now = self._clock()
+        ttl = self.config.gateway.default_ttl if ttl_seconds is None else ttl_seconds
+        if not 0 < ttl <= entitled.max_ttl:
+            raise UsageError(
+                f"A token of {agent} may live for 1 to {entitled.max_ttl} s, not {ttl}.",
+                fix=f"Ask for less with --ttl, or raise agents.{agent}.max_ttl.",
+            )
+        expires_at = now + ttl * 1000
+        above = await self._parent(parent, agent, now) if parent else None
+        if above is not None:
+            expires_at = min(expires_at, above.expires_at)
+        token_id = f"tok_{secrets.token_hex(8)}"
+        base = above.chain if above else identities(entitled.tenant, agent)
+        token = Token(
+            token_id,
+            agent,
+            entitled.owner,
+            entitled.tenant,
+            f"sid_{secrets.token_hex(8)}",
+            (*base, token_id),
+            now,
+            expires_at,
+            parent,
+            tuple(grants) or None,
+        )
+        minted = mint(self._claims(token), self._keys)
+        await self._admit(token, now)
+        return {**_shown(token), "token": minted}
+
+    async def list(self) -> list[dict[str, JSON]]:
+        """All tokens on record, each with its state: live, revoked or expired."""
+        tenants = {agent.tenant for agent in self.config.agents.values()} or {"default"}
+        found = [token for tenant in sorted(tenants) for token in await self._sessions.tokens(tenant)]
+        return [await self._with_state(token) for token in found]
+
+    async def show(self, token_id: str) -> dict[str, JSON]:
+        token = await self._record(token_id)
+        narrowed = None if token.grants is None else [asdict(grant) for grant in token.grants]
+        more = {"owner": token.owner, "parent": token.parent, "issued_at": iso(token.issued_at), "grants": narrowed}
+        return {**await self._with_state(token), **more}
+
+    async def resolve(self, token: str) -> Principal:
+        """Who a bearer token stands for. Raises `Unauthenticated` when it is not valid, or somebody of its chain is
+        not live; asked of the store each time."""
+        return await self.principal(self.read(token).jti)
+
+    def read(self, token: str) -> Claims:
+        """What a bearer token says, proved; whether it is alive is not asked. Raises `Unauthenticated`."""
+        issuer, now_s = self.config.gateway.base_url, self._clock() // 1000
+        return verify(token, self._keys, issuer=issuer, audience=self.audience, now_s=now_s)
+
+    async def access(self, token_id: str, *, client_id: str, scope: str, lifetime_s: int) -> tuple[str, int]:
+        """A bearer that stands for a token on record, for the OAuth client that acts by it, and in how many seconds it
+        ends: after `lifetime_s`, or with the token. Raises `Unauthenticated` when the token is dead, or its agent is
+        not its owner's any more."""
+        token = await self._sessions.token(token_id)
+        entitled = self.config.agents.get(token.agent) if token else None
+        if token is None or entitled is None or entitled.owner != token.owner:
+            raise Unauthenticated("The token's agent is not its owner's any more.", fix="Ask for a new one.")
+        if not await self._liveness.is_alive(token.chain):
+            raise Unauthenticated("The token was revoked.", fix="Ask for a new one.")
+        now_s = self._clock() // 1000
+        exp = min(now_s + lifetime_s, token.expires_at // 1000)
+        claims = replace(self._claims(token), client_id=client_id, scope=scope, iat=now_s, nbf=now_s, exp=exp)
+        return mint(claims, self._keys), exp - now_s
+
+    async def principal(self, token_id: str) -> Principal:
+        """The principal of a token on record, if it is live. Raises `Unauthenticated`."""
+        token = await self._sessions.token(token_id)
+        if token is None or not await self._liveness.is_alive(token.chain):
+            raise Unauthenticated("The token was revoked.", fix="Ask for a new one.", error="invalid_token")
+        return await self._principal(token)
+
+    async def principal_for_agent(self, agent: str) -> Principal:
+        """An administrator acting as an agent, on the gateway's own machine: one lasting session space for each."""
+        entitled = self.agent(agent)
+        now, name = self._clock(), f"{LOCAL}_{entitled.tenant}_{agent}"
+        chain = (*identities(entitled.tenant, agent), f"tok_{name}")
+        expires_at = now + entitled.max_ttl * 1000
+        token = Token(f"tok_{name}", agent, entitled.owner, entitled.tenant, f"sid_{name}", chain, now, expires_at)
+        await self._admit(token, now)
+        return await self._principal(token)
+
+    async def _admit(self, token: Token, now: int) -> None:
+        ttl = max(1, (token.expires_at - now) // 1000)
+        await self._sessions.put_token(token, now=now)
+        tenant, agent = identities(token.tenant, token.agent)
+        await self._liveness.admit_all([(tenant, None), (agent, None), (token.id, ttl)])
+
+    async def _parent(self, token_id: str, agent: str, now: int) -> Token:
+        above = await self._record(token_id)
+        if above.agent != agent:
+            whose = f"{token_id} is a token of {above.agent}, so its children are too."
+            raise UsageError(whose, fix=f"Issue it for {above.agent}.")
+        if above.expires_at <= now or not await self._liveness.is_alive(above.chain):
+            raise Conflict(f"{token_id} is no longer live, so it cannot have children.")
+        return above
+
+    async def _record(self, token_id: str) -> Token:
+        token = await self._sessions.token(token_id)
+        if token is None:
+            raise NotFound(f"There is no token {token_id}.", fix="See `gateway token list`.")
+        return token
+
+    async def _principal(self, token: Token) -> Principal:
+        # An agent that was taken out of the configuration has no grants; its tokens open nothing.
+        entitled = self.config.agents.get(token.agent)
+        own = entitled.policy if entitled else ()
+        narrowed = [await self._narrowing(token_id, token) for token_id in token.chain[2:]]
+        return Principal(
+            token.id,
+            token.agent,
+            token.owner,
+            token.tenant,
+            token.session,
+            token.chain,
+            (own, *(grants for grants in narrowed if grants is not None)),
+            self.config.denied,
+            token.expires_at,
+        )
+
+    async def _narrowing(self, token_id: str, self_token: Token) -> tuple[Grant, ...] | None:
+        """What `--grant` left of the agent's grants, at one token of a chain; a record that is gone leaves nothing."""
+        if token_id not in self._narrowed:
+            record = self_token if token_id == self_token.id else await self._sessions.token(token_id)
+            if len(self._narrowed) >= NARROWINGS_KEPT:
+                self._narrowed.clear()
+            self._narrowed[token_id] = record.grants if record else ()
+        return self._narrowed[token_id]
+
+    async def _with_state(self, token: Token) -> dict[str, JSON]:
+        if token.expires_at <= self._clock():
+            return {**_shown(token), "state": "expired"}
+        alive = await self._liveness.is_alive(token.chain)
+        return {**_shown(token), "state": "live" if alive else "revoked"}
+
+    def _claims(self, token: Token) -> Claims:
+        issued = token.issued_at // 1000
+        return Claims(
+            iss=self.config.gateway.base_url,
+            aud=self.audience,
+            sub=token.agent,
+            client_id=token.agent,
+            jti=token.id,
+            iat=issued,
+            nbf=issued,
+            exp=token.expires_at // 1000,
+            sid=token.session,
+            tid=token.tenant,
+            scope=SCOPE,
+            pol=_policy_hash(token.grants),
+            chain=token.chain,
+        )
+
+    def agent(self, agent: str) -> AgentConfig:
+        """The agent of this name. Raises `NotFound`."""
+        found = self.config.agents.get(agent)
+        if found is None:
+            known = ", ".join(self.config.agents) or "none"
+            raise NotFound(f"There is no agent {agent!r}.", fix=f"The configuration has: {known}.")
+        return found
+
+
+def identities(tenant: str, agent: str) -> tuple[str, str]:
+    """The identities above every token of an agent, as liveness knows them."""
+    return f"tenant:{tenant}", f"agent:{tenant}/{agent}"
+
+
+def _shown(token: Token) -> dict[str, JSON]:
+    return {"id": token.id, "agent": token.agent, "session": token.session, "expires_at": iso(token.expires_at)}
+
+
+def _policy_hash(grants: tuple[Grant, ...] | None) -> str:
+    return hashlib.sha256(orjson.dumps([asdict(grant) for grant in grants or ()])).hexdigest()[:16]

@@ -1,0 +1,357 @@
+"""Performing what a program asks for: intent into the journal, then the work, then its completion."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gateway.engine import replay
+from gateway.engine.frames import Command, Turn
+from gateway.errors import BadFrame, Diverged, LimitExceeded, PolicyDenied
+from gateway.model import JSON
+from gateway.service import calls
+from gateway.service.floor import Floor, Job
+from gateway.service.open import STAY_MS, Book, OpenCommand
+from gateway.service.pen import Pen
+from gateway.store.liveness import CHECK_HOLDS_SECONDS, Liveness
+from gateway.tasks import Tasks
+
+Outcome = Mapping[str, JSON]
+"""Of one command, as the journal has it: `{"v": value}` or `{"e": error}`."""
+
+
+class Revoked(Exception):
+    """Somebody of the run's token chain is no longer live."""
+
+
+class Work:
+    """The commands of one run on this replica. `completions` are outcomes that the program has not been told."""
+
+    def __init__(self, floor: Floor, job: Job, pen: Pen, tasks: Tasks, may_send: Callable[[], bool]) -> None:
+        self._floor = floor
+        self._job = job
+        self._pen = pen
+        self._tasks = tasks
+        self._may_send = may_send
+        self._todo: list[Command] = []
+        self._emitted = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._checked_at = 0.0
+        self.stirred = False
+        """Whether something was written that a sleeping program has to be woken for."""
+        self._given: set[str] = set()
+        self._served: set[int] = set()
+        self.book = Book()
+        self.completions: deque[tuple[int, Outcome]] = deque()
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something to perform or to tell now."""
+        return bool(self._todo or self.completions)
+
+    # --- taking in what the program asks for -------------------------------------------------------------------
+
+    def begin_replay(self) -> None:
+        """The program starts anew and will ask for everything again. What is under way goes on."""
+        self._emitted, self._todo = 0, []
+
+    def end_replay(self) -> None:
+        """Raises `Diverged` when the program did not ask for all that the journal holds."""
+        lost = replay.missing(self._pen.history, self._emitted)
+        if lost is not None:
+            raise diverged(lost)
+
+    def absorb(self, turn: Turn, delivered: list[tuple[int, Outcome]], now: int) -> None:
+        """Write the completions and the new intents of a turn in the order in which they happened."""
+        for index, commands in enumerate(turn.emitted):
+            if index < len(delivered):
+                self.write_done(*delivered[index], now)
+            for command in commands:
+                self._take(command)
+        self._clear(turn.cleared)
+
+    def _clear(self, cids: tuple[int, ...]) -> None:
+        history = self._pen.history
+        fresh = [
+            c for c in cids if c in history.calls and history.calls[c].outcome is None and c not in history.cleared
+        ]
+        for cid in fresh:
+            self.book.close(cid)
+        if fresh:
+            self._pen.write("cleared", {"cids": fresh})
+        self._todo = [command for command in self._todo if command.cid not in history.cleared]
+
+    def _take(self, command: Command) -> None:
+        self._emitted += 1
+        if command.cid != self._emitted:
+            raise BadFrame(f"The program numbered a command {command.cid} where {self._emitted} was due.")
+        try:
+            decision = replay.decide(self._pen.history, command)
+        except TypeError as error:
+            raise BadFrame(f"Command {command.cid} has arguments that are no JSON: {error}.") from error
+        match decision:
+            case replay.Perform(digest, fresh):
+                if fresh:
+                    self._intend(command, digest)
+                if self.book.get(command.cid) is None:
+                    self._todo.append(command)
+            case replay.InDoubt(call) if self.book.get(command.cid) is None:
+                detail = f"{call.name} was sent and its outcome is not known: retry, supply its result, or fail it."
+                self.book.add(OpenCommand(command, call.at, None, detail, "in_doubt"))
+            case replay.Diverged():
+                raise diverged(decision)
+
+    def _intend(self, command: Command, digest: str) -> None:
+        self._check_limits(command)
+        stored, blobs = self._pen.value({"v": command.args})
+        args = {"args": stored["v"]} if "v" in stored else stored
+        data: dict[str, JSON] = {"cid": command.cid, "kind": command.kind, "name": command.name, "args_hash": digest}
+        until = _until(command, self._floor.clock())
+        if until is not None:
+            data["until"] = until
+        if command.kind == "tool":
+            data["class"] = calls.safety(self._floor, command.name)
+        self._pen.write("call", {**data, **args, "line": command.line}, blobs)
+
+    def _check_limits(self, command: Command) -> None:
+        limits = self._floor.config.gateway.limits
+        under_way = len(self._todo) + len(self.book)
+        if under_way >= limits.run_concurrent_calls:
+            raise _over("run_concurrent_calls", limits.run_concurrent_calls, "calls under way at once", command.line)
+        if command.kind == "tool" and self._pen.history.tool_calls >= limits.run_tool_calls:
+            raise _over("run_tool_calls", limits.run_tool_calls, "tool calls", command.line)
+
+    # --- doing it ----------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Make the intents durable, then perform them. Liveness is asked in the same round trip, before the append.
+
+        Raises `Revoked`, `StaleWriter`, `StoreUnavailable`; then nothing was sent."""
+        todo, self._todo = self._todo, []
+        tickets = {c.cid: calls.decide(self._floor, self._job, c) for c in todo if c.kind == "tool"}
+        for command in todo:
+            if command.cid in tickets:
+                tickets[command.cid] = await self._admit(command, tickets[command.cid])
+        if tickets:
+            asked = time.monotonic()
+            reply = (await self._pen.flush(first=[Liveness.check(self._job.principal.chain)]))[0]
+            if not Liveness.alive(reply):
+                raise Revoked
+            self._checked_at = asked
+        elif todo:
+            await self._pen.flush()
+        for command in todo:
+            self._begin(command, tickets.get(command.cid))
+
+    async def _admit(self, command: Command, ticket: calls.Ticket) -> calls.Ticket:
+        """What has to be in the journal before a tool call is sent, or instead of it."""
+        cid = command.cid
+        if ticket.limits and ticket.denied is None and not self._needs_approval(cid, ticket):
+            ticket = await calls.count(self._floor, self._job, command, ticket)
+        if ticket.denied is not None:
+            self._pen.write("denied", {"cid": cid, "rule": ticket.rule, "reason": ticket.denied.message})
+        elif self._needs_approval(cid, ticket):
+            self._ask_approval(cid, ticket)
+        elif self._pen.history.calls[cid].data.get("class") == replay.UNSAFE:
+            self._write_sent(cid)
+        return ticket
+
+    def _needs_approval(self, cid: int, ticket: calls.Ticket) -> bool:
+        return ticket.approval is not None and not self._pen.history.calls[cid].approved
+
+    def _ask_approval(self, cid: int, ticket: calls.Ticket) -> None:
+        if self._pen.history.calls[cid].approval is None:
+            assert ticket.approval is not None
+            until = self._floor.clock() + ticket.approval.ttl_seconds * 1000
+            self._pen.write("needs_approval", {"cid": cid, "by": ticket.approval.by, "until": until})
+
+    def _write_sent(self, cid: int) -> None:
+        attempt = self._pen.history.calls[cid].attempts + 1
+        self._pen.write("sent", {"cid": cid, "attempt": attempt, "epoch": self._pen.writer.lease.epoch})
+
+    def _begin(self, command: Command, ticket: calls.Ticket | None) -> None:
+        call = self._pen.history.calls[command.cid]
+        one = self.book.add(OpenCommand(command, call.at, call.until, _detail(command)))
+        if ticket is not None:
+            self._begin_tool(one, ticket)
+        elif command.kind == "event":
+            self.give_events(self._floor.clock())
+        elif command.kind in ("state", "results"):
+            one.work = self._tasks.start(self._local(command), name=f"{command.kind} {command.cid}")
+        if one.work is None and one.until is not None and one.until - self._floor.clock() <= STAY_MS:
+            self._arm(one)
+
+    def _begin_tool(self, one: OpenCommand, ticket: calls.Ticket) -> None:
+        command = one.command
+        if ticket.denied is not None:
+            server, _, tool = command.name.partition(":")
+            self.complete(command.cid, {"e": calls.program_error(ticket.denied, server=server, tool=tool)})
+        elif self._needs_approval(command.cid, ticket):
+            assert ticket.approval is not None
+            one.reason, one.detail = "approval", f"{command.name} needs the approval of {ticket.approval.by}."
+        else:
+            one.work = self._tasks.start(self._tool(command, ticket), name=f"call {command.name}")
+
+    async def _tool(self, command: Command, ticket: calls.Ticket) -> None:
+        outcome = await calls.call_tool(self._floor, self._job, command, ticket.limits, self._check_alive, self._may_go)
+        self.complete(command.cid, outcome)
+
+    async def _check_alive(self) -> None:
+        """Asked when a call has a slot and a connection: it may have waited for them since it was decided."""
+        asked = time.monotonic()
+        if asked - self._checked_at >= CHECK_HOLDS_SECONDS / 2:
+            if not await self._floor.liveness.is_alive(self._job.principal.chain):
+                raise PolicyDenied("The token of this run was revoked before this call was sent.")
+            self._checked_at = asked
+
+    def _may_go(self) -> None:
+        """Asked in the very moment before a request goes out. Raises `PolicyDenied` when the run was stopped, the
+        last liveness check is too old, or another replica may own the run by now."""
+        now = time.monotonic()
+        checked = now - self._checked_at < CHECK_HOLDS_SECONDS
+        if not (self._may_send() and checked and now < self._pen.writer.lease.expires_at_monotonic):
+            raise PolicyDenied("The run was stopped before this call was sent.")
+
+    async def _local(self, command: Command) -> None:
+        self.complete(command.cid, await calls.local(self._floor, self._job, command))
+
+    def _arm(self, one: OpenCommand) -> None:
+        """A short timer, kept here. Never early by the clock that it was set with."""
+        assert one.until is not None
+        left = one.until - self._floor.clock()
+        if left > 0:
+            one.work = asyncio.get_running_loop().call_later(left / 1000, self._arm, one)
+        else:
+            self.complete(one.command.cid, expired(one.command.kind, one.detail))
+
+    # --- outcomes ----------------------------------------------------------------------------------------------
+
+    def complete(self, cid: int, outcome: Outcome) -> bool:
+        """A command has its outcome. False when nobody waits for it any more."""
+        if self.book.close(cid) is None:
+            return False
+        self.completions.append((cid, outcome))
+        self.wake()
+        return True
+
+    def finish(self, cid: int, outcome: Outcome, now: int) -> None:
+        """The outcome of a command that somebody outside gave: told to the program, or written for when it wakes."""
+        if not self.complete(cid, outcome):
+            self.write_done(cid, outcome, now)
+
+    def again(self, cid: int) -> None:
+        """A command that was held up may be performed now. (One that sleeps is, when its run wakes.)"""
+        self.stirred = True
+        one = self.book.close(cid)
+        if one is not None:
+            self._todo.append(one.command)
+            self.wake()
+
+    def give_events(self, now: int) -> None:
+        """Give each event that nobody has taken to the oldest command that waits for its name."""
+        for event in list(self._pen.history.events):
+            if event["id"] in self._given:
+                continue
+            waiting = (c for c in self._pen.history.open_calls() if c.kind == "event" and c.cid not in self._served)
+            call = next((c for c in waiting if c.data["args"].get("event") == event["name"]), None)
+            if call is not None:
+                self._given.add(event["id"])
+                self._served.add(call.cid)
+                value = {key: event[key] for key in ("v", "blob", "bytes") if key in event}
+                self.finish(call.cid, {**value, "event": event["id"]}, now)
+
+    def wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def wait(self, seconds: float | None) -> bool:
+        """Until there is a completion or something to do, or the time is over (then False)."""
+        if self.busy:
+            return True
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = loop.call_later(seconds, self.wake) if seconds is not None else None
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+        return self.busy
+
+    def write_done(self, cid: int, outcome: Outcome, now: int) -> None:
+        """Write a completion, unless it is written."""
+        if self._pen.history.calls[cid].outcome is not None:
+            return
+        self.stirred = True
+        stored, blobs = self._pen.value(outcome)
+        self._pen.write("done", {"cid": cid, "now": now, **stored}, blobs)
+
+    def write_expired(self, call: replay.Call, now: int) -> None:
+        """A wait whose time ran out while the run slept."""
+        self.write_done(call.cid, expired(call.kind, call.name), now)
+
+    async def finish_calls(self) -> list[OpenCommand]:
+        """Let calls that the program did not await come to their end. Returns them."""
+        under_way = self.book.calls()
+        tasks = [one.work for one in under_way if isinstance(one.work, asyncio.Task)]
+        if tasks:
+            await asyncio.wait(tasks)
+        return under_way
+
+
+def expired(kind: str, detail: str) -> Outcome:
+    """The outcome of a wait whose time has run out."""
+    match kind:
+        case "sleep" | "timer":
+            return {"v": None}
+        case "approve":
+            return {"v": {"approved": False, "by": None, "comment": "Nobody answered in time."}}
+        case "tool":
+            text = f"Nobody approved {detail} in time."
+            return {"e": {"name": "PolicyError", "code": "policy_denied", "message": text}}
+    return {"e": {"name": "TimeoutError", "code": "timeout", "message": f"Nothing came in time: {detail}"}}
+
+
+def diverged(found: replay.Diverged) -> Diverged:
+    return Diverged(
+        f"The replay asks for something else than the journal holds: command {found.cid} was {found.expected}, "
+        f"now it is {found.got}.",
+        fix="Something in the program depends on the outside in another way than through calls.",
+        cid=found.cid,
+        line=found.line,
+        expected=found.expected,
+        got=found.got,
+    )
+
+
+def _over(name: str, cap: int, what: str, line: int) -> LimitExceeded:
+    return LimitExceeded(
+        f"The program has more than {cap} {what} ({name}).",
+        fix="Do it in smaller portions, or raise the limit in the configuration.",
+        limit=name,
+        line=line or None,
+    )
+
+
+def _until(command: Command, now: int) -> int | None:
+    args: Any = command.args if isinstance(command.args, dict) else {}
+    absolute, relative = args.get("until"), args.get("ms", args.get("timeout_ms"))
+    if command.kind == "sleep" and _is_number(absolute):
+        return int(absolute)
+    if command.kind in ("sleep", "timer", "approve", "ask", "event") and _is_number(relative):
+        return now + max(0, int(relative))
+    return None
+
+
+def _is_number(value: JSON) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
+
+
+def _detail(command: Command) -> str:
+    args: Any = command.args if isinstance(command.args, dict) else {}
+    told = {"approve": "question", "ask": "message", "event": "event"}.get(command.kind)
+    return str(args.get(told, ""))[:500] if told else command.name

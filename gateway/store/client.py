@@ -1,0 +1,177 @@
+"""The connection to Redis or Valkey: URL forms, batching, scripts, and foreign errors mapped to ours.
+
+Every command that the gateway sends is safe to repeat (reads, idempotent writes, or scripts that carry an id), so a
+broken connection is retried once; a store that does not answer at all fails within `TIMEOUT` seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis.asyncio as redis
+from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from gateway.errors import ConfigError, StoreError, StoreUnavailable
+from gateway.store.scripts import SCRIPTS, Script
+
+TIMEOUT = 5.0
+MOST_CONNECTIONS = 64
+_NOT_NOW = ("LOADING", "MASTERDOWN", "READONLY", "OOM", "MISCONF", "NOREPLICAS")
+Command = tuple[Any, ...]
+
+
+def connect(url: str) -> redis.Redis | RedisCluster:
+    """A client for `redis://`, `rediss://`, `unix://`, `redis+cluster://host:port` or
+    `redis+sentinel://host:port,host:port/service`. Raises `ConfigError` for any other form."""
+    options: dict[str, Any] = {
+        "socket_timeout": TIMEOUT,
+        "socket_connect_timeout": 1.0,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    scheme = urlsplit(url).scheme
+    match scheme:
+        case "redis" | "rediss" | "unix":
+            return redis.Redis.from_url(url, **options)
+        case "redis+cluster" | "rediss+cluster":
+            return RedisCluster.from_url(url.replace("+cluster", "", 1), **options)
+        case "redis+sentinel":
+            hosts, _, service = url.removeprefix("redis+sentinel://").partition("/")
+            nodes = [_host_port(host) for host in hosts.rpartition("@")[2].split(",")]
+            master: redis.Redis = Sentinel(nodes, **options).master_for(  # type: ignore[no-untyped-call]
+                service or "mymaster", **options
+            )
+            return master
+    raise ConfigError(
+        f"redis_url has the scheme {scheme!r}, which is not known.",
+        fix="Use redis://, rediss://, unix://, redis+cluster:// or redis+sentinel://.",
+    )
+
+
+def _host_port(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return (host, int(port)) if host else (text, 26379)
+
+
+class Client:
+    """One store. Holds no state of its own beyond the connection pool."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = connect(url)
+        self._places = asyncio.Semaphore(MOST_CONNECTIONS)
+        self._idle: list[AbstractConnection] = []
+
+    async def close(self) -> None:
+        for connection in self._idle:
+            await connection.disconnect()
+        await self._redis.aclose()
+
+    async def send(self, *command: Any) -> Any:
+        """One command, its reply. Raises `StoreUnavailable`, or `StoreError` if Redis refused it."""
+        return (await self.batch([command]))[0]
+
+    async def batch(self, commands: Sequence[Command]) -> list[Any]:
+        """Several commands in one round trip (on a cluster: in parallel), their replies in order."""
+        try:
+            replies = await self._once(commands)
+        except (RedisConnectionError, RedisTimeoutError, OSError):
+            replies = await self._again(commands)
+        return replies
+
+    async def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """One Lua script; loaded again by itself after `SCRIPT FLUSH` or a restart."""
+        return await self.send(*self.call(script, keys, args))
+
+    @staticmethod
+    def call(script: Script, keys: Sequence[str], args: Sequence[Any]) -> Command:
+        """The command that runs `script`, for use in a `batch`."""
+        return ("EVALSHA", script.sha, len(keys), *keys, *args)
+
+    async def _again(self, commands: Sequence[Command]) -> list[Any]:
+        # After a restart of the store all of them are broken.
+        broken, self._idle = self._idle, []
+        for connection in broken:
+            await connection.disconnect(nowait=True)
+        try:
+            return await self._once(commands)
+        except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+            raise StoreUnavailable(
+                f"The store cannot be reached ({type(error).__name__}).",
+                fix="Check that it runs and that gateway.redis_url is right; requests work again when it answers.",
+            ) from error
+
+    async def _once(self, commands: Sequence[Command]) -> list[Any]:
+        replies = await self._round_trip(commands)
+        missing = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if missing:
+            await asyncio.gather(*(self._load(script) for script in SCRIPTS))
+            again = await self._round_trip([commands[i] for i in missing])
+            for index, reply in zip(missing, again, strict=True):
+                replies[index] = reply
+        for reply in replies:
+            if isinstance(reply, RedisConnectionError | RedisTimeoutError):
+                raise reply
+            if isinstance(reply, RedisError):
+                raise _refused(reply)
+        return replies
+
+    async def _load(self, script: Script) -> None:
+        await self._redis.script_load(script.text)
+
+    async def _round_trip(self, commands: Sequence[Command]) -> list[Any]:
+        if isinstance(self._redis, RedisCluster):
+            work = (self._redis.execute_command(*command) for command in commands)
+            return await asyncio.gather(*work, return_exceptions=True)
+        async with self._places:
+            return await self._exchange(self._redis.connection_pool, commands)
+
+    async def _exchange(self, pool: redis.ConnectionPool, commands: Sequence[Command]) -> list[Any]:
+        """On a connection directly: redis-py's own pipeline costs twice the CPU, on the path of every tool call."""
+        connection: AbstractConnection = (
+            self._idle.pop() if self._idle else pool.make_connection()  # type: ignore[no-untyped-call]
+        )
+        try:
+            if not connection.is_connected:
+                await connection.connect()  # type: ignore[no-untyped-call]
+            await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+            replies = [await _reply(connection) for _ in commands]
+        except BaseException:
+            # A reply that nobody has read would be taken for the next command's.
+            await connection.disconnect(nowait=True)
+            raise
+        self._idle.append(connection)
+        return replies
+
+    def subscribe(self) -> Any:
+        """A pub/sub connection of its own."""
+        return self._redis.pubsub()
+
+
+async def _reply(connection: AbstractConnection) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        return error
+
+
+def _refused(error: RedisError) -> StoreError:
+    text = str(error)
+    if isinstance(error, ResponseError) and text.startswith(
+        ("LOADING", "MASTERDOWN", "READONLY", "OOM", "MISCONF", "NOREPLICAS")
+    ):
+        return StoreUnavailable(f"The store does not take writes now: {text}", fix="See the store's own log.")
+    return StoreError(f"The store refused a command: {text}", fix="Redis 7.2+ or Valkey 8+ is needed.")
+
+
+def unix_url(socket: Path) -> str:
+    return f"unix://{socket}"

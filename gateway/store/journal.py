@@ -1,0 +1,241 @@
+"""Runs in the store: the record (a hash) and its journal (a sealed list), written by one owner at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from gateway.engine import chain
+from gateway.errors import NotFound, StaleWriter, StoreCorrupt
+from gateway.model import JSON, Entry, Lease
+from gateway.store import keys
+from gateway.store.client import Client, Command
+from gateway.store.scripts import APPEND, CLAIM, OPEN, RENEW
+
+LEASE_MS = 10_000
+BLOB_FROM = 64 * 1024
+"""Values whose JSON is longer than this (bytes) are kept beside the journal."""
+
+Fields = Mapping[str, str | int | bytes]
+Record = dict[str, str]
+
+
+@dataclass(slots=True)
+class Writer:
+    """The pen of one run: valid for one epoch. `length` and `head` follow each append."""
+
+    run_id: str
+    lease: Lease
+    length: int
+    head: bytes
+    entries: list[Entry] = field(default_factory=list)
+    record: Record = field(default_factory=dict)
+    """The fields of the run as they were when it was claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    command: Command
+    head: bytes
+    entries: tuple[Entry, ...]
+
+
+class Journal:
+    """All runs of the store. `owner` names this replica in leases."""
+
+    def __init__(self, client: Client, *, owner: str) -> None:
+        self._client = client
+        self._owner = owner
+
+    async def open(
+        self,
+        run_id: str,
+        fields: Fields,
+        entries: Sequence[Entry],
+        *,
+        tenant: str,
+        now: int,
+        first: Sequence[Command] = (),
+    ) -> tuple[Writer, list[Any]]:
+        """Create a run and hold its lease. `first` are commands for the same round trip; their replies come along.
+
+        Raises `StoreUnavailable`; then there is no run, not half of one."""
+        head, elements = chain.seal(chain.GENESIS, entries)
+        asked = time.monotonic()
+        pairs = _pairs(fields)
+        args = [self._owner, LEASE_MS, head, len(pairs) // 2, *pairs, *elements]
+        # The index goes first: an index entry without a run is harmless, a run that nobody looks after is not.
+        replies = await self._client.batch(
+            [
+                *first,
+                ("ZADD", keys.runs(tenant), now, run_id),
+                ("ZADD", keys.alive(keys.shard(run_id)), now + 2 * LEASE_MS, run_id),
+                self._client.call(OPEN, [keys.run(run_id), keys.journal(run_id)], args),
+            ]
+        )
+        writer = Writer(run_id, self._lease(run_id, 1, asked), len(entries), head, list(entries))
+        return writer, replies[: len(first)]
+
+    async def claim(self, run_id: str) -> Writer | None:
+        """Become the owner, with the whole journal read and checked; None if somebody else is, or it has ended.
+
+        Raises `NotFound`, `StoreCorrupt`."""
+        asked = time.monotonic()
+        claimed, raw, last, elements = await self._client.batch(
+            [
+                self._client.call(CLAIM, [keys.run(run_id)], [self._owner, LEASE_MS]),
+                ("HGETALL", keys.run(run_id)),
+                ("HGET", keys.run(run_id), "head"),
+                ("LRANGE", keys.journal(run_id), 0, -1),
+            ]
+        )
+        match claimed[0]:
+            case b"gone":
+                raise NotFound(f"There is no run {run_id}.")
+            case b"ok":
+                head, entries = chain.open_sealed(elements)
+                if head != last:
+                    raise StoreCorrupt(
+                        f"The journal of {run_id} ends elsewhere than its record says.", seq=len(entries)
+                    )
+                lease = self._lease(run_id, int(claimed[1]), asked)
+                return Writer(run_id, lease, len(entries), head, entries, _record(raw))
+        return None
+
+    def prepare(self, writer: Writer, entries: Sequence[Entry], fields: Fields | None = None) -> Append:
+        """An append that can be sent, and sent again when its reply was lost: it has an id."""
+        head, elements = chain.seal(writer.head, entries)
+        pairs = _pairs(fields or {})
+        args = [writer.lease.epoch, writer.length, uuid.uuid4().hex, head, len(pairs) // 2, *pairs, *elements]
+        keys_ = [keys.run(writer.run_id), keys.journal(writer.run_id)]
+        return Append(self._client.call(APPEND, keys_, args), head, tuple(entries))
+
+    async def commit(self, writer: Writer, append: Append, first: Sequence[Command] = ()) -> list[Any]:
+        """Append and set record fields in one atomic step. `first` are commands for the same round trip, sent before
+        it (blobs, liveness checks); their replies are returned.
+
+        Raises `StaleWriter` when another replica owns the run or it has ended: nothing was written."""
+        *replies, outcome = await self._client.batch([*first, append.command])
+        if outcome[0] != b"ok":
+            raise StaleWriter(
+                f"Run {writer.run_id} is no longer ours (epoch, length, status now: {_text(outcome[1:])}).",
+                status=outcome[3].decode(),
+            )
+        writer.head, writer.length = append.head, writer.length + len(append.entries)
+        writer.entries.extend(append.entries)
+        return replies
+
+    async def append(
+        self, writer: Writer, entries: Sequence[Entry], fields: Fields | None = None, first: Sequence[Command] = ()
+    ) -> list[Any]:
+        """`prepare` and `commit`."""
+        return await self.commit(writer, self.prepare(writer, entries, fields), first)
+
+    async def renew(self, writer: Writer) -> bool:
+        """Keep the lease for another `LEASE_MS`; False when it is lost."""
+        asked = time.monotonic()
+        key = keys.run(writer.run_id)
+        if not await self._client.run(RENEW, [key], [writer.lease.epoch, LEASE_MS]):
+            return False
+        writer.lease = self._lease(writer.run_id, writer.lease.epoch, asked)
+        return True
+
+    def _lease(self, run_id: str, epoch: int, asked: float) -> Lease:
+        # Counted from before the request was sent: on our own clock the lease never outlives the store's.
+        return Lease(run_id, self._owner, epoch, asked + LEASE_MS / 1000)
+
+    # --- reading -----------------------------------------------------------------------------------------------
+
+    async def record(self, run_id: str) -> Record | None:
+        """The fields of a run as text, without journal; None when there is no such run."""
+        raw = await self._client.send("HGETALL", keys.run(run_id))
+        return _record(raw) or None
+
+    async def records(self, run_ids: Sequence[str]) -> list[Record | None]:
+        raw = await self._client.batch([("HGETALL", keys.run(run_id)) for run_id in run_ids]) if run_ids else []
+        return [_record(one) or None for one in raw]
+
+    async def chains(self, run_ids: Sequence[str]) -> list[list[str]]:
+        """The token chain of each run; empty for a run that is gone."""
+        raw = await self._client.batch([("HGET", keys.run(run_id), "chain") for run_id in run_ids]) if run_ids else []
+        return [orjson.loads(one) if one else [] for one in raw]
+
+    async def entries(self, run_id: str) -> list[Entry]:
+        """The whole journal, checked. Raises `StoreCorrupt`."""
+        return chain.open_sealed(await self._client.send("LRANGE", keys.journal(run_id), 0, -1))[1]
+
+    async def recent(self, tenant: str, *, limit: int) -> list[str]:
+        """Run ids, newest first."""
+        found = await self._client.send("ZRANGE", keys.runs(tenant), 0, limit - 1, "REV")
+        return [run_id.decode() for run_id in found]
+
+    async def expire(self, run_id: str, seconds: int) -> None:
+        """Give an ended run its remaining time to live."""
+        digests = await self._client.send("SMEMBERS", keys.blobs(run_id))
+        own = [keys.run(run_id), keys.journal(run_id), keys.inbox(run_id), keys.blobs(run_id)]
+        own += [keys.blob(run_id, digest.decode()) for digest in digests]
+        await self._client.batch(
+            [("ZREM", keys.alive(keys.shard(run_id)), run_id), *(("EXPIRE", key, seconds) for key in own)]
+        )
+
+    # --- large values ------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def offload(run_id: str, value: JSON, over: int = BLOB_FROM) -> tuple[dict[str, JSON], list[Command]]:
+        """What to write into the journal for `value`: itself as `{"v": …}`, or, over so many bytes, `{"blob": digest}`
+        and the commands that must be durable before the entry that names it."""
+        body = orjson.dumps(value)
+        if len(body) <= over:
+            return {"v": value}, []
+        digest = hashlib.sha256(body).hexdigest()
+        put = ("SET", keys.blob(run_id, digest), zlib.compress(body, 1))
+        return {"blob": digest, "bytes": len(body)}, [put, ("SADD", keys.blobs(run_id), digest)]
+
+    async def blob(self, run_id: str, digest: str) -> JSON:
+        """A large value back. Raises `NotFound`, `StoreCorrupt`."""
+        raw = await self._client.send("GET", keys.blob(run_id, digest))
+        if raw is None:
+            raise NotFound(f"The value {digest[:12]} of {run_id} is no longer kept.")
+        body = zlib.decompress(raw)
+        if hashlib.sha256(body).hexdigest() != digest:
+            raise StoreCorrupt(f"The value {digest[:12]} of {run_id} is not what was written.")
+        return orjson.loads(body)
+
+    # --- inbox -------------------------------------------------------------------------------------------------
+
+    async def post(self, run_id: str, message: Mapping[str, JSON]) -> None:
+        """Put a message for the run's owner; whoever that is moves it into the journal."""
+        await self._client.batch(
+            [
+                ("RPUSH", keys.inbox(run_id), orjson.dumps(message)),
+                ("PUBLISH", keys.channel(), f"inbox {run_id}"),
+            ]
+        )
+
+    async def inbox(self, run_id: str) -> list[dict[str, JSON]]:
+        """All messages so far, oldest first. They stay until `clear_inbox`."""
+        return [orjson.loads(one) for one in await self._client.send("LRANGE", keys.inbox(run_id), 0, -1)]
+
+    async def clear_inbox(self, run_id: str, count: int) -> None:
+        """Drop the oldest `count` messages, after what they said is in the journal."""
+        await self._client.send("LTRIM", keys.inbox(run_id), count, -1)
+
+
+def _pairs(fields: Fields) -> list[str | int | bytes]:
+    return [part for pair in fields.items() for part in pair]
+
+
+def _record(raw: Any) -> Record:
+    pairs = raw.items() if isinstance(raw, dict) else zip(raw[::2], raw[1::2], strict=True)
+    return {key.decode(): value.decode("utf-8", "replace") for key, value in pairs}
+
+
+def _text(parts: Sequence[bytes]) -> str:
+    return ", ".join(part.decode() or "-" for part in parts)

@@ -1,0 +1,114 @@
+"""Tokens' records, sessions and their state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import orjson
+
+from gateway.errors import UsageError
+from gateway.model import JSON, Grant, Token
+from gateway.store import keys
+from gateway.store.client import Client, Command
+
+DAY = 86_400
+STATE_VALUE_BYTES = 256 * 1024
+STATE_KEYS = 1_000
+
+
+class Sessions:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    # --- tokens ------------------------------------------------------------------------------------------------
+
+    async def put_token(self, token: Token, *, now: int) -> None:
+        """Keep a token's record until 30 days past its expiry."""
+        ttl = max(1, (token.expires_at - now) // 1000) + 30 * DAY
+        await self._client.batch(
+            [
+                ("SET", keys.token(token.id), orjson.dumps(asdict(token)), "EX", ttl),
+                ("ZADD", keys.tokens(token.tenant), token.expires_at, token.id),
+                ("ZREMRANGEBYSCORE", keys.tokens(token.tenant), "-inf", now - 30 * DAY * 1000),
+            ]
+        )
+
+    async def token(self, token_id: str) -> Token | None:
+        raw = await self._client.send("GET", keys.token(token_id))
+        return None if raw is None else _token(raw)
+
+    async def tokens(self, tenant: str) -> list[Token]:
+        """All tokens on record, soonest expiry first."""
+        ids = await self._client.send("ZRANGE", keys.tokens(tenant), 0, -1)
+        raw = await self._client.batch([("GET", keys.token(i.decode())) for i in ids]) if ids else []
+        return [_token(one) for one in raw if one is not None]
+
+    # --- sessions ----------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def touch(sid: str, name: str, run_id: str, now: int) -> list[Command]:
+        """The commands that note that a session exists and owns a run."""
+        return [("HSETNX", keys.sessions(sid), name, now), ("ZADD", keys.session_runs(sid, name), now, run_id)]
+
+    async def names(self, sid: str) -> dict[str, int]:
+        """The sessions of a token: name → created (ms)."""
+        raw = await self._client.send("HGETALL", keys.sessions(sid))
+        pairs = raw.items() if isinstance(raw, dict) else zip(raw[::2], raw[1::2], strict=True)
+        return {name.decode(): int(created) for name, created in pairs}
+
+    async def runs(self, sid: str, name: str, limit: int) -> list[str]:
+        found = await self._client.send("ZRANGE", keys.session_runs(sid, name), 0, limit - 1, "REV")
+        return [run_id.decode() for run_id in found]
+
+    async def delete(self, sid: str, name: str) -> bool:
+        """Forget a session's state and its list of runs (the runs themselves stay until their retention ends)."""
+        gone = await self._client.batch(
+            [
+                ("HDEL", keys.sessions(sid), name),
+                ("DEL", keys.state(sid, name)),
+                ("DEL", keys.session_runs(sid, name)),
+            ]
+        )
+        return bool(gone[0])
+
+    # --- state -------------------------------------------------------------------------------------------------
+
+    async def get(self, sid: str, name: str, key: str) -> JSON:
+        raw = await self._client.send("HGET", keys.state(sid, name), key)
+        return None if raw is None else orjson.loads(raw)
+
+    async def set(self, sid: str, name: str, key: str, value: JSON) -> None:
+        """Keep a value. Raises `UsageError` over the caps: 256 KiB a value, 1,000 keys a session."""
+        body = orjson.dumps(value)
+        if len(body) > STATE_VALUE_BYTES:
+            raise UsageError(
+                f"state.set({key!r}): the value has {len(body)} bytes, the cap is {STATE_VALUE_BYTES}.",
+                fix="Return large data as the result and read it by its handle, or store it through a tool.",
+            )
+        count, known = await self._client.batch(
+            [("HLEN", keys.state(sid, name)), ("HEXISTS", keys.state(sid, name), key)]
+        )
+        if count >= STATE_KEYS and not known:
+            raise UsageError(
+                f"state.set({key!r}): the session holds {STATE_KEYS} keys already.",
+                fix="Delete some with state.delete(key).",
+            )
+        await self._client.send("HSET", keys.state(sid, name), key, body)
+
+    async def unset(self, sid: str, name: str, key: str) -> bool:
+        return bool(await self._client.send("HDEL", keys.state(sid, name), key))
+
+    async def keys(self, sid: str, name: str) -> list[str]:
+        return sorted(key.decode() for key in await self._client.send("HKEYS", keys.state(sid, name)))
+
+
+def _token(raw: bytes) -> Token:
+    fields = orjson.loads(raw)
+    grants = fields.pop("grants")
+    chain: Sequence[str] = fields.pop("chain")
+    return Token(**fields, chain=tuple(chain), grants=None if grants is None else tuple(_grant(g) for g in grants))
+
+
+def _grant(fields: dict[str, JSON]) -> Grant:
+    return Grant(**{**fields, "tools": tuple(fields["tools"])})

@@ -1,0 +1,82 @@
+"""Tool calls to one server: its slots, its timeout, and one more try where it is certain that nothing was sent."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Awaitable, Callable, Mapping
+
+from gateway.errors import UnknownTool, UpstreamTimeout, UpstreamUnavailable
+from gateway.model import JSON, ToolResult
+from gateway.upstream.connection import Connection
+from gateway.upstream.session import Session
+
+
+class Calls:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._slots = asyncio.Semaphore(connection.config.max_concurrency)
+
+    async def call(
+        self,
+        tool: str,
+        args: Mapping[str, JSON],
+        *,
+        meta: Mapping[str, JSON] | None,
+        timeout: float | None,
+        on_sent: Callable[[], None] | None,
+        before_send: Callable[[], Awaitable[None]] | None,
+    ) -> ToolResult:
+        """See `Upstreams.call`."""
+        seconds = self._connection.config.timeout_seconds if timeout is None else timeout
+        async with self._slots:
+            session = await self._connection.connected()
+            self._check_known(tool)
+            if before_send is not None:
+                await before_send()
+            try:
+                return await self._call_on(session, tool, args, meta, seconds, on_sent)
+            except UpstreamUnavailable as error:
+                if error.details["sent"] or session.is_live:
+                    raise
+            # The connection turned out to be dead before the server saw the call, so it may go over the next one.
+            session = await self._connection.connected()
+            if before_send is not None:
+                await before_send()
+            return await self._call_on(session, tool, args, meta, seconds, on_sent)
+
+    async def _call_on(
+        self,
+        session: Session,
+        tool: str,
+        args: Mapping[str, JSON],
+        meta: Mapping[str, JSON] | None,
+        seconds: float,
+        on_sent: Callable[[], None] | None,
+    ) -> ToolResult:
+        try:
+            async with asyncio.timeout(seconds):
+                return await session.call(tool, args, meta, on_sent)
+        except TimeoutError:
+            raise UpstreamTimeout(
+                f"{self._connection.name}:{tool} did not answer within {seconds:g} s.",
+                fix="Ask for less, or raise timeout_seconds of this server. The call may have had its effect.",
+                server=self._connection.name,
+                tool=tool,
+                sent=True,
+            ) from None
+
+    def _check_known(self, tool: str) -> None:
+        offered = self._connection.offered
+        names = [known.name for known in offered.tools] if offered is not None else []
+        if tool in names:
+            return
+        near = difflib.get_close_matches(tool, names, n=3, cutoff=0.5)
+        raise UnknownTool(
+            f"Server {self._connection.name!r} has no tool {tool!r}.",
+            fix=f"Did you mean {' or '.join(map(repr, near))}?" if near else "`search` shows the tools there are.",
+            server=self._connection.name,
+            tool=tool,
+            nearest=near,
+            sent=False,
+        )

@@ -1,0 +1,205 @@
+"""Commands against a running gateway, as scripts use them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from mcp import Client, StdioServerParameters
+
+from tests.live import Live, agent, live, stdio
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CONFIG = {"mcpServers": {"fast": stdio("fast.py")}, "agents": {"tester": agent("fast")}}
+ADD = "return await tools.fast.add({ a: 1, b: 2 });"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live]:
+    async with live(tmp_path_factory.mktemp("gateway"), CONFIG) as started:
+        yield started
+
+
+class Shell:
+    """`await shell("token", "list")` → exit code, stdout, stderr of the command in a process of its own."""
+
+    def __init__(self, gateway: Live, folder: Path) -> None:
+        self._folder = folder
+        self._environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(folder),
+            "GATEWAY_URL": gateway.url,
+            "GATEWAY_ADMIN_TOKEN": gateway.services.admin_key,
+        }
+
+    async def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "gateway",
+            *arguments,
+            cwd=self._folder,
+            env=self._environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, out.decode(), err.decode()
+
+    async def json(self, *arguments: str) -> Any:
+        code, out, err = await self(*arguments, "--json")
+        assert (code, err) == (0, "")
+        return json.loads(out)
+
+
+@pytest.fixture
+def shell(gateway: Live, tmp_path: Path) -> Shell:
+    (tmp_path / "add.ts").write_text(ADD)
+    (tmp_path / "wrong.ts").write_text("\nreturn await tools.fast.add({ a: 1, c: 2 });")
+    (tmp_path / "fails.ts").write_text("console.log('soon'); throw new Error('on purpose');")
+    return Shell(gateway, tmp_path)
+
+
+async def test_tokens(shell: Shell) -> None:
+    issued = await shell.json("token", "issue", "tester", "--ttl", "1h", "--grant", "fast:add")
+    assert set(issued) == {"id", "token", "agent", "session", "expires_at"}
+    (listed,) = [token for token in await shell.json("token", "list") if token["id"] == issued["id"]]
+    assert listed == {key: value for key, value in issued.items() if key != "token"} | {"state": "live"}
+    assert (await shell.json("token", "show", issued["id"]))["grants"][0]["tools"] == ["add"]
+    assert await shell.json("token", "revoke", issued["id"]) == {"revoked": [issued["id"]], "runs_stopped": 0}
+    code, out, _ = await shell("token", "list")
+    assert code == 0 and "revoked" in out
+
+
+async def test_the_token_alone_is_on_stdout(shell: Shell) -> None:
+    code, out, err = await shell("token", "issue", "tester")
+    assert code == 0
+    assert out.count("\n") == 1 and out.count(".") == 2
+    assert "good until" in err
+
+
+async def test_a_wrong_token_command_says_why(shell: Shell) -> None:
+    code, _, err = await shell("token", "issue", "nobody")
+    assert code == 1 and "tester" in err
+    code, out, err = await shell("token", "issue", "tester", "--ttl", "soon", "--json")
+    assert code == 2 and "duration" in err
+    assert json.loads(out)["error"]["code"] == "usage"
+
+
+async def test_servers(shell: Shell) -> None:
+    (checked,) = await shell.json("servers", "check")
+    assert (checked["name"], checked["state"], checked["tools"], checked["error"]) == ("fast", "ready", 5, None)
+    code, out, _ = await shell("servers", "list")
+    assert code == 0 and out.splitlines()[1].split()[:2] == ["fast", "ready"]
+
+
+async def test_a_program_that_completes(shell: Shell) -> None:
+    run = await shell.json("run", "add.ts")
+    assert (run["status"], run["result"]) == ("completed", {"sum": 3})
+    code, out, err = await shell("run", "add.ts")
+    assert (code, json.loads(out)) == (0, {"sum": 3})
+    assert "completed, 1 calls" in err
+
+
+async def test_a_program_that_is_rejected_or_fails(shell: Shell) -> None:
+    code, out, err = await shell("run", "wrong.ts")
+    assert (code, out) == (1, "")
+    assert err.startswith("wrong.ts:2:") and "error:" in err
+    code, out, err = await shell("run", "fails.ts")
+    assert (code, out) == (1, "")
+    assert "soon" in err and "fails.ts:1" in err and "on purpose" in err
+
+
+async def test_checking_a_program(shell: Shell) -> None:
+    assert await shell.json("check", "add.ts") == {"ok": True, "diagnostics": [], "warnings": []}
+    code, out, _ = await shell("check", "wrong.ts", "--json")
+    found = json.loads(out)
+    assert (code, found["ok"], found["diagnostics"][0]["line"]) == (1, False, 2)
+
+
+async def test_runs(shell: Shell) -> None:
+    run = await shell.json("run", "add.ts", "--session", "mine")
+    (listed,) = await shell.json("runs", "list", "--session", "mine")
+    assert (listed["run_id"], listed["status"]) == (run["run_id"], "completed")
+    shown = await shell.json("runs", "show", run["run_id"])
+    assert [(step["server"], step["tool"], step["state"]) for step in shown["steps"]] == [("fast", "add", "done")]
+    code, out, _ = await shell("runs", "list", "--limit", "1")
+    assert code == 0 and run["run_id"] in out
+    code, _, err = await shell("runs", "show", "run_nobody")
+    assert code == 1 and "no run" in err
+
+
+async def test_deciding_what_a_run_waits_for(shell: Shell, gateway: Live) -> None:
+    bearer = await gateway.principal()
+    code = "return [await ask('how many?', {type: 'number'}), (await approve('really?')).approved, await waitFor('go')]"
+    run_id = (await gateway.services.runs.execute(bearer, code, wait_seconds=10)).run_id
+    assert (await shell("runs", "answer", run_id, "7"))[0] == 0
+    await gateway.services.runs.result(bearer, run_id, wait_seconds=10)
+    assert (await shell("runs", "approve", run_id, "--comment", "fine"))[0] == 0
+    await gateway.services.runs.result(bearer, run_id, wait_seconds=10)
+    assert (await shell("runs", "signal", run_id, "go", "now"))[0] == 0
+    code_, out, _ = await shell("runs", "wait", run_id)
+    assert (code_, json.loads(out)) == (0, [7, True, "now"])
+
+
+async def test_cancelling(shell: Shell, gateway: Live) -> None:
+    run = await gateway.services.runs.execute(await gateway.principal(), "await waitFor('never')", wait_seconds=0)
+    assert (await shell.json("runs", "cancel", run.run_id))["status"] == "cancelled"
+
+
+async def test_policy(shell: Shell) -> None:
+    decision = await shell.json("policy", "explain", "tester", "fast:add", '{"args": {"a": 1, "b": 2}}')
+    assert (decision["effect"], decision["rule"]) == ("allow", "agents.tester.grants[0]")
+    code, out, _ = await shell("policy", "explain", "tester", "fast:add", '{"a": 1}')
+    assert code == 0 and out.startswith("allow")
+
+
+async def test_declarations_of_the_running_servers(shell: Shell, tmp_path: Path) -> None:
+    assert (await shell("codegen", "--server", "fast", "--out", "types"))[0] == 0
+    assert "export const fast" in (tmp_path / "types/tools.d.ts").read_text()
+
+
+async def test_doctor(shell: Shell) -> None:
+    _, out, _ = await shell("doctor", "--json")
+    report = json.loads(out)
+    assert set(report) == {"ok", "checks"}
+    assert {"gateway", "store", "servers"} <= {check["name"] for check in report["checks"]}
+
+
+async def test_connecting(shell: Shell, gateway: Live, tmp_path: Path) -> None:
+    (tmp_path / "gateway.yaml").write_text(
+        f"agents: {{tester: {{owner: me}}}}\ngateway: {{listen: '{gateway.url[7:]}'}}"
+    )
+    code, out, _ = await shell("connect", "claude-code")
+    assert code == 0 and out.startswith(f"claude mcp add --transport http gateway {gateway.url}/mcp --header ")
+    code, _, _ = await shell("connect", "cursor", "--write")
+    written = json.loads((tmp_path / ".cursor/mcp.json").read_text())["mcpServers"]["gateway"]
+    assert (code, written["url"]) == (0, f"{gateway.url}/mcp")
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_stdio_relays_to_the_gateway_that_runs(shell: Shell, mode: str) -> None:
+    command = StdioServerParameters(
+        command=sys.executable, args=["-m", "gateway", "stdio", "--agent", "tester"], env=shell._environment
+    )
+    seen: list[float] = []
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        seen.append(progress)
+
+    async with Client(command, mode=mode) as client:
+        assert "fast" in str(client.instructions)
+        assert [tool.name for tool in (await client.list_tools()).tools] == ["search", "execute", "result", "cancel"]
+        code = f"progress(1, 2); {ADD}"
+        result = await client.call_tool("execute", {"code": code}, progress_callback=note)
+    assert result.structured_content["result"] == {"sum": 3}
+    assert seen == [1]

@@ -1,0 +1,141 @@
+"""Caps of a run's process: each ends its own run, says its name, and no other run notices."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from gateway.config import Limits
+from gateway.errors import LimitExceeded
+from gateway.sandbox.pool import ProcessPool
+from tests.sandbox.driving import run
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+CPU_SECONDS = 1
+MEMORY_MB = 128
+
+
+@pytest_asyncio.fixture(loop_scope="package", scope="module")
+async def tight(sandbox_dir: Path) -> AsyncIterator[ProcessPool]:
+    limits = Limits(run_memory_mb=MEMORY_MB, run_cpu_seconds=CPU_SECONDS, result_mb=1)
+    pool = ProcessPool(limits=limits, data_dir=sandbox_dir, size=2, max_active=8)
+    await pool.start()
+    yield pool
+    await pool.close()
+
+
+SPINS = {
+    "a loop": "while (true) {}",
+    "microtasks": "while (true) await null;",
+    "an endless generator": "for (const _ of (function* () { while (true) yield 1; })()) ;",
+    "a regular expression": "/^(a+)+$/.test('a'.repeat(40) + 'b');",
+    "a toJSON": "return {toJSON() { while (true) {} }};",
+    "a getter of an error": "throw Object.defineProperty(new Error('x'), 'message', {get() { while (true) {} }});",
+    "after a call": "tools.t.echo(); while (true) {}",
+    "during sorting": "[3, 2, 1].sort(() => { while (true) {} });",
+}
+
+BOMBS = {
+    "objects": "const all: unknown[] = []; while (true) all.push({a: [1, 2, 3], b: {c: 'x' + all.length}});",
+    "strings": "const all: string[] = []; for (let i = 0; ; i++) all.push(('x' + i).repeat(1e6).split('').join('-'));",
+    "one long string": "let s = 'abc'; while (true) { s += s; s.charCodeAt(s.length - 1); JSON.stringify(s); }",
+    "ArrayBuffers": "const all: unknown[] = []; while (true) all.push(new Uint8Array(8e6).fill(1));",
+    "a large ArrayBuffer": "new Uint8Array(4e9).fill(1);",
+    "a cloned ArrayBuffer": "const all: unknown[] = []; while (true) all.push(structuredClone(new Uint8Array(5e7)));",
+    "a growing ArrayBuffer": (
+        "const b = new ArrayBuffer(1, {maxByteLength: 3e9}); b.resize(3e9); new Uint8Array(b).fill(1);"
+    ),
+    "clones": "let v: any = new Array(1e5).fill(1.5); while (true) v = [structuredClone(v), structuredClone(v)];",
+    "typed arrays of floats": "const all: unknown[] = []; while (true) all.push(new Float64Array(1e6).fill(Math.PI));",
+    "promises": "const all = []; while (true) all.push(new Promise(() => {}).then(() => all));",
+    "pending microtasks": "while (true) queueMicrotask(() => {});",
+    "map entries": "const m = new Map(); for (let i = 0; ; i++) m.set(i, {i});",
+    "bigints": "let n = 3n; while (true) n = n * n;",
+}
+
+
+async def _dies(pool: ProcessPool, code: str) -> tuple[str, float]:
+    """The limit that a program died of, however it was noticed, and after how many seconds."""
+    started = time.monotonic()
+    try:
+        ran = await run(pool, code)
+        return ran.error["limit"], time.monotonic() - started
+    except LimitExceeded as error:
+        assert error.details["limit"] in str(error)
+        return error.details["limit"], time.monotonic() - started
+
+
+@pytest.mark.parametrize("name", SPINS)
+async def test_a_program_that_never_ends_dies_of_its_cpu_limit(tight: ProcessPool, name: str) -> None:
+    limit, seconds = await _dies(tight, SPINS[name])
+    assert limit == "run_cpu_seconds"
+    assert seconds < 20  # on a busy machine; CPU time is what is limited
+
+
+@pytest.mark.parametrize("name", BOMBS)
+async def test_a_memory_bomb_dies_of_its_memory_limit(tight: ProcessPool, name: str) -> None:
+    limit, _ = await _dies(tight, BOMBS[name])
+    # What fills memory slowly may reach the end of its second first.
+    slow = {"pending microtasks", "strings", "promises", "bigints", "one long string"}
+    assert limit == "run_memory_mb" or (name in slow and limit == "run_cpu_seconds")
+
+
+async def test_memory_below_the_limit_is_fine(tight: ProcessPool) -> None:
+    ran = await run(tight, "const b = new Uint8Array(60e6).fill(1); return b.length + 'x'.repeat(1e7).length;")
+    assert ran.value == 70e6
+
+
+async def test_others_go_on_while_one_spins_and_one_eats(tight: ProcessPool) -> None:
+    bad = [asyncio.ensure_future(_dies(tight, SPINS["a loop"])), asyncio.ensure_future(_dies(tight, BOMBS["objects"]))]
+    while not all(task.done() for task in bad):
+        ran = await run(tight, "return [await tools.t.echo({a: 1})]")
+        assert ran.value == [{"a": 1}]
+    assert {task.result()[0] for task in bad} == {"run_cpu_seconds", "run_memory_mb"}
+
+
+async def test_idle_waiting_takes_no_cpu(pool: ProcessPool) -> None:
+    process = await pool.acquire()
+    before = process.usage()
+    await asyncio.sleep(0.3)
+    after = process.usage()
+    assert after.cpu_seconds - before.cpu_seconds <= 0.02
+    assert 5e6 < after.rss_bytes < 60e6
+    await process.kill()
+    assert process.usage().cpu_seconds >= before.cpu_seconds
+    assert process.usage().rss_bytes == 0
+
+
+async def test_calls_over_the_caps_are_refused_by_name(pool: ProcessPool) -> None:
+    ran = await run(
+        pool,
+        """
+const started = Array.from({length: 12}, () => tools.t.echo());
+const said = await Promise.allSettled(started.slice(10));
+await Promise.all(started.slice(0, 10));
+return said.map((s) => [s.status, s.reason.name, s.reason.limit]);""",
+        limits={"run_concurrent_calls": 10},
+    )
+    assert ran.value == [["rejected", "LimitError", "run_concurrent_calls"]] * 2
+    assert len(ran.commands) == 10
+    ran = await run(pool, "while (true) await tools.t.echo();", limits={"run_tool_calls": 5})
+    assert (ran.error["code"], ran.error["limit"]) == ("limit_exceeded", "run_tool_calls")
+    assert len(ran.commands) == 5
+    ran = await run(pool, "while (true) setTimeout(() => {}, 1e6);", limits={"run_concurrent_calls": 50})
+    assert (ran.error["code"], ran.error["limit"]) == ("limit_exceeded", "run_concurrent_calls")
+
+
+async def test_ten_thousand_calls_at_once(pool: ProcessPool) -> None:
+    ran = await run(
+        pool,
+        "return (await Promise.all(Array.from({length: 10_000}, (_, i) => tools.t.echo({i})))).length",
+        limits={"run_concurrent_calls": 10_000},
+        bulk=True,
+    )
+    assert ran.value == 10_000
+    assert [command.cid for command in ran.commands] == list(range(1, 10_001))

@@ -1,0 +1,154 @@
+"""Runs that wait: for time, a person, an event; what they cost meanwhile, and how they go on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from gateway.errors import Conflict
+from gateway.store import keys
+from tests.live import Live
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+
+async def waiting(gateway: Live, code: str, what: str, **more: Any) -> dict[str, Any]:
+    """Start a run and see it waiting for `what`, without a process or an owner."""
+    run = await gateway.execute(code, **more)
+    assert run["status"] == "waiting" and run["waiting"]["for"] == what, run
+    assert run["run_id"] not in gateway.services.runner.drives
+    return run
+
+
+async def finished(gateway: Live, run: dict[str, Any]) -> dict[str, Any]:
+    return (await gateway.services.runs.result(await gateway.principal(), run["run_id"], wait_seconds=20)).as_dict()
+
+
+async def test_an_event_wakes_a_run_with_its_payload(gateway: Live) -> None:
+    run = await waiting(gateway, 'const p: any = await waitFor("paid"); return p.amount', "event")
+    assert "signal" in run["waiting"]["answer"]
+    await gateway.services.runs.signal(await gateway.principal(), run["run_id"], "other", None)
+    assert (await finished(gateway, run | {}))["status"] == "waiting"
+    await gateway.services.runs.signal(await gateway.principal(), run["run_id"], "paid", {"amount": 12})
+    done = await finished(gateway, run)
+    assert (done["status"], done["result"], done["stats"]["replays"]) == ("completed", 12, 1), done
+
+
+async def test_an_event_that_comes_first_is_kept(gateway: Live) -> None:
+    run = await waiting(gateway, 'await waitFor("a"); const b = await waitFor("b"); return b', "event")
+    principal = await gateway.principal()
+    await gateway.services.runs.signal(principal, run["run_id"], "b", 2)
+    await gateway.services.runs.signal(principal, run["run_id"], "a", 1)
+    assert (await finished(gateway, run))["result"] == 2
+
+
+@pytest.mark.parametrize("approved", [True, False])
+async def test_an_approval_wakes_a_run(gateway: Live, approved: bool) -> None:
+    run = await waiting(gateway, 'return await approve("Refund 12 EUR?")', "approval")
+    assert run["waiting"]["detail"] == "Refund 12 EUR?"
+    principal = await gateway.principal()
+    await gateway.services.runs.approve(principal, run["run_id"], approved=approved, comment="ok")
+    done = await finished(gateway, run)
+    assert done["result"]["approved"] is approved and done["result"]["comment"] == "ok", done
+    with pytest.raises(Conflict):
+        await gateway.services.runs.approve(principal, run["run_id"], approved=True)
+
+
+async def test_an_answer_wakes_a_run(gateway: Live) -> None:
+    code = 'return await ask("How many?", { type: "object", properties: { n: { type: "integer" } } })'
+    run = await waiting(gateway, code, "input")
+    await gateway.services.runs.answer(await gateway.principal(), run["run_id"], {"n": 3})
+    assert (await finished(gateway, run))["result"] == {"n": 3}
+
+
+async def test_a_wait_with_a_timeout_ends_by_itself(gateway: Live) -> None:
+    run = await gateway.execute(
+        'try { await waitFor("never", { timeout: 50 }); return "came" } catch (e) { return e instanceof TimeoutError }'
+    )
+    assert run["result"] is True, run
+
+
+async def test_what_happened_before_is_not_done_again(gateway: Live) -> None:
+    code = """
+    const before = [Math.random(), crypto.randomUUID(), Date.now()];
+    const { sum } = await tools.fast.add({ a: 1, b: 1 });
+    await waitFor("go");
+    const again = await tools.fast.add({ a: sum, b: 1 });
+    return { before, sum: again.sum };
+    """
+    run = await waiting(gateway, code, "event")
+    await gateway.services.runs.signal(await gateway.principal(), run["run_id"], "go", None)
+    done = await finished(gateway, run)
+    assert done["result"]["sum"] == 3 and done["stats"]["tool_calls"] == 2, done
+    shown = await gateway.services.runs.show(await gateway.principal(), run["run_id"])
+    assert shown.steps is not None
+    assert [(s["kind"], s["state"]) for s in shown.steps] == [("tool", "done"), ("event", "done"), ("tool", "done")]
+
+
+async def test_promise_combinators_behave_the_same_over_hibernation(gateway: Live) -> None:
+    code = """
+    const order: string[] = [];
+    const mark = (name: string) => (value: unknown) => { order.push(name); return value; };
+    const all = Promise.all([
+      tools.fast.echo({ text: "a" }).then(mark("a")),
+      waitFor("one").then(mark("one")),
+      tools.fast.echo({ text: "b" }).then(mark("b")),
+    ]);
+    const raced = await Promise.race([waitFor("two").then(mark("two")), sleep("30 days").then(mark("slept"))]);
+    await all;
+    return { order, raced };
+    """
+    run = await waiting(gateway, code, "event")
+    principal = await gateway.principal()
+    await gateway.services.runs.signal(principal, run["run_id"], "two", "second")
+    await gateway.services.runs.signal(principal, run["run_id"], "one", "first")
+    done = await finished(gateway, run)
+    assert done["status"] == "completed", done
+    assert sorted(done["result"]["order"][:2]) == ["a", "b"]
+    assert done["result"]["order"][2:] == ["two", "one"] and done["result"]["raced"] == "second"
+
+
+async def test_a_long_sleep_costs_no_process_and_says_until_when(gateway: Live) -> None:
+    run = await waiting(gateway, 'await sleep("3 days"); return 1', "sleep", wait_seconds=1)
+    assert run["waiting"]["until"] > run["waiting"]["since"]
+    cancelled = (await gateway.services.runs.cancel(await gateway.principal(), run["run_id"])).as_dict()
+    assert cancelled["status"] == "cancelled"
+
+
+async def test_a_sleep_that_is_over_by_the_clock_wakes(gateway: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = await waiting(
+        gateway, 'const t = Date.now(); await sleep("30 days"); return Date.now() - t', "sleep", wait_seconds=1
+    )
+    floor = gateway.services.floor
+    clock = floor.clock
+    monkeypatch.setattr(floor, "clock", lambda: clock() + 31 * 86_400_000)
+    await gateway.services.runner.resume(run["run_id"])
+    done = await finished(gateway, run)
+    assert done["status"] == "completed" and done["result"] >= 30 * 86_400_000, done
+
+
+async def test_revoking_ends_runs_that_sleep_and_runs_that_spin(gateway: Live) -> None:
+    services = gateway.services
+    issued = await services.tokens.issue("tester", ttl_seconds=60)
+    principal = await services.tokens.resolve(issued["token"])
+    asleep = await services.runs.execute(principal, 'await waitFor("x")')
+    spins = await services.runs.execute(principal, "while (true) {}", wait_seconds=0)
+    told = await services.revoker.revoke(token_id=issued["id"])
+    assert told == {"revoked": [issued["id"]], "runs_stopped": 2}
+    for run in (asleep, spins):
+        record = await services.floor.journal.record(run.run_id)
+        assert record is not None and record["status"] == "revoked"
+    late = await services.runs.execute(principal, "return 1")
+    assert late.status == "revoked"
+
+
+async def test_an_ended_run_leaves_nothing_without_an_end(gateway: Live) -> None:
+    run = await gateway.execute('await tools.fast.echo({ text: "x" }); return "y".repeat(100000)')
+    client = gateway.services.floor.client
+    found = await client.send("KEYS", f"{keys.PREFIX}*{run['run_id']}*")
+    assert len(found) == 4
+    async with asyncio.timeout(5):
+        while min(await client.batch([("TTL", key) for key in found])) < 0:
+            await asyncio.sleep(0.01)
