@@ -51,10 +51,9 @@ _DEEPEST = 5
 
 _SPACE = re.compile(r"\s+")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
-_GENERIC = frozenset(
-    stems("tool tools by and of to for from in with id ids api rest the a an or on at mcp v1 v2 v3 v4 v")
-)
-_NUMBER = re.compile(r"\d+")
+_GENERIC = frozenset(stems("tool by and of to for from in with id api rest the a an or on at mcp v"))
+_NUMBER = re.compile(r"v?\d+")
+"""Parts of names that tell no tool from another."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ _VERBS: dict[Intent, str] = {
 }
 _INTENT: dict[str, Intent] = {stem(verb): intent for intent, verbs in _VERBS.items() for verb in verbs.split()}
 _QUESTION = frozenset(stems("what which who whose where when why how is are did does do was were has have give i need"))
-
+"""First words of a request to be told something."""
 _NOUN = frozenset(
     stems("list call text order post draft copy set share open close book mark export import view read plot check")
 )

@@ -15,8 +15,8 @@ _PHRASE = 1.5
 _FAINT = 0.5
 _NUMBER = 0.1
 """Weights of concepts, against 1.0 for a word that carries something."""
-_LONGEST_REQUEST = 60
-"""Words of a request that are read."""
+_CHARS, _WORDS = 1_000, 60
+"""How much of a request is read."""
 _PARTICLES = frozenset(stems("off out up down back away aside on in over into live online"))
 _OBJECT = 4
 """Words that may stand between a verb and its particle."""
@@ -59,7 +59,8 @@ class Request:
 
 def read(text: str) -> Request:
     """The request in `text`. Without any word that carries something there are no concepts."""
-    words = stems(text)[:_LONGEST_REQUEST]
+    text = text[:_CHARS]
+    words = stems(text)[:_WORDS]
     phrases = [phrase for start in range(len(words)) if (phrase := _phrase(words, start) or _verb(words, start))]
     concepts = [Concept("", _PHRASE, _meant(phrase)) for phrase in dict.fromkeys(phrases)]
     concepts += [

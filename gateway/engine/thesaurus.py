@@ -16,22 +16,22 @@ _PART = 0.6
 
 _ENTRIES = """
 abandoned: left_without didn_t_check_out didn_t_buy not_finished forgot; accept: say_yes attend
-access_key: credentials programmatic; account: me my login; account_info: buying_power
-accounts: which_accounts connected; acct = account; acknowledge: take_care seen; actions: ci workflow build
-active: online running working_on; activity: happened lately history did what_happened; ad = advertisement
+access_key: credentials programmatic; account: me my login; account_info: buying_power; accounts: connected
+acct = account; acknowledge: take_care seen; actions: ci workflow build; active: online running working_on
+activity: happened lately history did what_happened; ad = advertisement
 add: put insert include append attach enter note_down jot log record enrol put_on put_in; add: let_in stage
-add_documents: put_texts store_texts; addr = address; address = location; administrator = admin
-advisory: vulnerability; agent = assistant bot; agent: by_itself autonomously on_its_own
-aggregate: sum total average per group count each by; aggregates: average hourly daily maximum; ai = llm
-aircraft: plane; airline = flight; airport = flight; album = songs; alert = alarm; alert: warning notify vulnerable
-alignment: centre align; allow: let_through let_in; allowed: may can permitted touch; altitude = elevation
-amt = amount; analyze = inspect review; analyze: look_into root_cause cause why examine study dig_into
-animal = species; answer: question; apk = android; append: end_of continue_list tack_on; applicant = candidate
-application = app; apply: deploy; appointment = event; approve = accept; approve: sign_off ok accept grant agree let_in
-archive = close; archive: put_away hide retire close; area = polygon; area: how_large surface; arg = argument
-arp: devices; article = document; artifact: build_output zip binaries; artist = musician; asr = speech_to_text
-asset = resource; asset: model free machine equipment pump turbine image picture photo; assign = allocate
-assign: give put_on hand_over allocate put; assigned: mine my on_me; assignee: responsible in_charge
+addr = address; address = location; administrator = admin; advisory: vulnerability; agent = assistant bot
+agent: by_itself autonomously on_its_own; aggregate: sum total average per group count each by
+aggregates: average hourly daily maximum; ai = llm; aircraft: plane; airline = flight; airport = flight; album = songs
+alert = alarm; alert: warning notify vulnerable; alignment: centre align; allow: let_through let_in
+allowed: may can permitted touch; altitude = elevation; amt = amount; analyze = inspect review
+analyze: look_into root_cause cause why examine study dig_into; animal = species; answer: question; apk = android
+append: end_of continue_list tack_on; applicant = candidate; application = app; apply: deploy; appointment = event
+approve = accept; approve: sign_off ok accept grant agree let_in; archive = close; archive: put_away hide retire close
+area = polygon; area: how_large surface; arg = argument; arp: devices; article = document
+artifact: build_output zip binaries; artist = musician; asr = speech_to_text; asset = resource
+asset: model free machine equipment pump turbine image picture photo; assign = allocate
+assign: give put_on hand_over allocate put; assigned: mine my; assignee: responsible in_charge
 association: link related; attach: upload connect mount paste enclose; attach_policy: give_access
 attachment: attached pdf; attendance: who_was_there who_joined; attendee: guest; attr = attribute; audience = segment
 audio = sound; audio: podcast listen read_aloud out_loud mp3 sound; audit: score check compliance who_did
@@ -58,7 +58,7 @@ category: nearby shops coffee restaurant; cd = deployment; cell = block; cell: c
 cert = certificate; certificate = tls; cf = cloudflare; changelog = history; changes: whats_new new_in changelog
 channel = room; channel: team_room general; chart = graph visualization; chart: graph plot visual; chat: message talk
 check: status whether make_sure test; checkout: switch_branch check_out; chem: chemical molecule formula aspirin
-cherry: one_fix single_commit backport; choose = select; ci = continuous_integration; citation = reference; city = town
+cherry: single_commit backport; choose = select; ci = continuous_integration; citation = reference; city = town
 clause = contract; clear: empty wipe flush purge reset forget unset; click = press; click: press tap push hit
 clock: is_open open_now; clone: copy duplicate local_copy download; clone_voice: copy_my_voice
 close: shut quit exit finish end; close_position: sell_everything sell_all; cluster = nodes; cluster: nodes
@@ -75,12 +75,12 @@ conditional: highlight color_if colour_if above below; conf = config; conference
 configure: set_up adjust; connection_string: connection_url connect_to; connectivity: reach ping online working
 console: javascript errors printed log; constraints: uniqueness unique; consumer = subscriber; consumers: connected
 contact: person people customer notify; contacts: people address_book; container = docker; content: text inside
-content_type: kinds_of_content; contract = agreement; conversation = chat; conversions: ad_spend return ads sales
+content_type: kinds_of_content; contract = agreement; conversation = chat; conversions: return ads sales
 convert = transform; convert: turn_into change_into translate save_as; convert_time: what_time_when
-convert_to_markdown: powerpoint docx file; coordinates = location; coordinates: where_on_earth
-corporate: dividend split merger; cost = spending usage; cost: expensive bill spend; count: how_many number number_of
-country = nation; county = district; coupon: percent_off discount code; course = class; coverage: test_coverage tested
-crash = error; crawl: all_pages following_links follow_links spider whole_site; create = add
+convert_to_markdown: powerpoint docx file; coordinates = location; corporate: dividend split merger
+cost = spending usage; cost: expensive bill spend; count: how_many number number_of; country = nation
+county = district; coupon: percent_off discount code; course = class; coverage: test_coverage tested; crash = error
+crawl: all_pages following_links follow_links spider whole_site; create = add
 create: make set_up start_new establish define build produce prepare compose draft spin_up; create_server: spin_up
 create_workflow: build_automation; cred = credential; credential: login password
 credits: acted actor cast starring who_played; creds = credentials; cron: every_night nightly; crypto = cryptocurrency
@@ -88,7 +88,7 @@ crypto: bitcoin ethereum coin; current = active; current: now right_now at_the_m
 current_url: where_are_we which_page; curtain = cover; custom = own; customer = client; daemon = service; database = db
 database: tables data; datacenter = region; dataset = data; dataset: data; datastore = store database; date = day
 date: today what_day when; deadline = due; deal: sale working_on; debugger = debug; deck = presentation
-decline = refuse; decline: say_no not_coming cannot_attend turn_down; decompile: machine_code assembly back_to_c binary
+decline = refuse; decline: say_no not_coming cannot_attend turn_down; decompile: machine_code assembly binary
 delegate: on_my_behalf assistant act_for; delete = remove
 delete: get_rid_of erase discard throw_away dispose wipe drop destroy trash kill unneeded
 delete: cleanup prune strip take_out take_off uninstall tear_down wipe_out clean_up
@@ -126,7 +126,7 @@ experiment: a_or_b a_b_test which_version did_better
 expire: go_away lifetime ttl hour run_out runs_out ends expires end_soon; expiring: run_out ends end_soon
 exploit = vulnerability; export = download; export: dump save_as download convert_to turn_into generate
 extension = addon; extract: get_out pull text pull_out; failed: broken error; failure = error; faq = help; feed = posts
-fetch: open get download read load; field = property; file: document path readme json_file; files: hang_on attached
+fetch: open get download read load; field = property; file: document path readme; files: hang_on attached
 fill: enter type input; filter = rule
 filter: only matching rule restrict let_through block port automatically narrow_down
 find: locate where spot which track_down; find_by_date: today this_week plate; find_text: contains word_on
@@ -136,10 +136,9 @@ flow: traffic process steps_of; fn = function; follower = subscriber; font = sty
 forex = currency; fork: own_copy copy; form = input; form: fill_out; format: bold color style background font layout
 former = old; formula = math; forward: pass_on redirect; forwarding: forward redirect; frame = screen
 free: all_meet could_meet everyone_can; freeze: keep_header; frontend: html css; fuel = gas; func = function
-function = method; function: routine subroutine
-funnel: drop_out drop_off signup_flow conversion steps stages_to_purchase; ga = google_analytics; game = match
-gate = boarding; gcal = google_calendar; gcp = google_cloud; gdrive = google_drive; gene = dna; gene: dna
-generate = create; generate: make draw create produce write think_up invent make_up come_up_with
+function = method; function: routine subroutine; funnel: drop_out drop_off conversion steps stages_to_purchase
+ga = google_analytics; game = match; gate = boarding; gcal = google_calendar; gcp = google_cloud; gdrive = google_drive
+gene = dna; gene: dna; generate = create; generate: make draw create produce write think_up invent make_up come_up_with
 generate_video: film_clip animation; geo = location; geocode: address coordinates street; geodetic: globe far_apart
 get: show look tell_me give_me what_is display open read; gh = github; gist: snippet
 glossary: term definition business_term; goods = stock; gpu = accelerator; grade = rating; graph: knowledge connection
@@ -155,28 +154,27 @@ identifier = id; iframe = frame; illustration = image; image: docker container; 
 img = image; import = upload load; import: load bring_in ingest migrate upload; inbox = mailbox; incident = outage
 incident: outage down declare; index = indices; index: similarity; inference = prediction
 info: about details how_large what_is overview; information = info; ingest: load; insert: place paste
-insert_row: add_row new_row; insight: why slow; insights: why; inspection = maintenance
-install: add set_up get pip npm; instance = object; instance: vm machine; instances: machines nodes servers
-interact: highlight annotate; interpreter: sandbox python run_code; intersection: overlap common_area; inv = invoice
-inventory = stock_level; invitation = invite; invite: add ask let_in add_colleague new_member; invoice = bill
-invoice: bill charge owe unpaid; invoke = call; invoke: call run try; ip = address; ip: address
-isochrone: within_minutes reachable get_to; isolate: background_noise remove_noise clean; issue: bug ticket problem
-item: row task entry record login; itinerary = travel; itinerary: trip; javascript = script js; job = run
-job: build run etl; jobs: builds; journal = publication; journal: bookkeeping entry; journey = travel
-kb = knowledge_base; key = token; key: api_key; keys: start_with; keywords: seo rank; kind = type; kpi = metric
-kubernetes = k8s; kv: key_value; labels: tags; lambda = function; lambda: serverless; language = locale; lat = latitude
-latency = performance; latest = newest current; latest: newest last most_recent now new right_now; law = legal
-lawsuit = case; lawyer = legal; layout = design; lb = load_balancer; lead = prospect; lead: prospect potential_customer
-leaderboard = ranking; learn: how_to how_do; lease: got_an_ip; leave = absence
-leave: vacation_days holiday_days days_off; ledger = journal; lesson = course; lib = library; library = dependency
-light = lamp; lighthouse: score accessibility seo performance; line: over_time trend development
-lineage: come_from where_from origin downstream upstream; link = address; links: following which_links
-list = enumerate; list: show which all what_are overview; llm = model; lng = longitude; loan = credit; loc = location
-local: my_machine locally; local_search: opening_hours nearby; locate: where_is whereabouts; location: where place
-locations: datacenters where; lock = protect door; lock: protect freeze; log: history output; log_in = login
-log_out = logout; login = signin; logo = image; logs: output printed wrote what_happened; loki: logs; lon = longitude
-loss = income; loss: lost_money; low: nearly_empty running_out almost_gone; luggage = baggage; macro = script
-mail = email; mailbox: inbox emails; maintenance = downtime; malware = threat; manage: scale change
+insert_row: add_row; insight: why slow; insights: why; inspection = maintenance; install: add set_up get pip npm
+instance = object; instance: vm machine; instances: machines nodes servers; interact: highlight annotate
+interpreter: sandbox python run_code; intersection: overlap common_area; inv = invoice; inventory = stock_level
+invitation = invite; invite: add ask let_in add_colleague new_member; invoice = bill; invoice: bill charge owe unpaid
+invoke = call; invoke: call run try; ip = address; ip: address; isochrone: within_minutes reachable get_to
+isolate: background_noise remove_noise clean; issue: bug ticket problem; item: row task entry record login
+itinerary = travel; itinerary: trip; javascript = script js; job = run; job: build run etl; jobs: builds
+journal = publication; journal: bookkeeping entry; journey = travel; kb = knowledge_base; key = token; key: api_key
+keys: start_with; keywords: seo rank; kind = type; kpi = metric; kubernetes = k8s; kv: key_value; labels: tags
+lambda = function; lambda: serverless; language = locale; lat = latitude; latency = performance
+latest = newest current; latest: newest last most_recent now new right_now; law = legal; lawsuit = case; lawyer = legal
+layout = design; lb = load_balancer; lead = prospect; lead: prospect potential_customer; leaderboard = ranking
+learn: how_to how_do; lease: got_an_ip; leave = absence; leave: vacation_days holiday_days days_off; ledger = journal
+lesson = course; lib = library; library = dependency; light = lamp; lighthouse: score accessibility seo performance
+line: over_time trend development; lineage: come_from where_from origin downstream upstream; link = address
+links: following; list = enumerate; list: show which all what_are overview; llm = model; lng = longitude; loan = credit
+loc = location; local: my_machine locally; local_search: opening_hours nearby; locate: where_is whereabouts
+location: where place; locations: datacenters where; lock = protect door; lock: protect freeze; log: history output
+log_in = login; log_out = logout; login = signin; logo = image; logs: output printed wrote what_happened; loki: logs
+lon = longitude; loss = income; loss: lost_money; low: nearly_empty running_out almost_gone; luggage = baggage
+macro = script; mail = email; mailbox: inbox emails; maintenance = downtime; malware = threat; manage: scale change
 manager: boss supervisor reports_to; manifest: yaml; map = location chart; map: locations geographic
 mappings: fields_in types_of_fields; mark: set flag tick_off label; markdown: text; matrix = table
 matrix: drive how_long travel_time; md = markdown; md5 = hash; me: username my_name who_am_i my_profile; meal = food
@@ -207,11 +205,11 @@ param = parameter; parcel = shipment; participant = attendee; participant: someo
 password = passphrase credential; password: strong login; path: where; patient = fhir person; pattern: regex
 pause = suspend; pause: hold freeze suspend
 payables: we_owe bills_to_pay have_to_pay still_to_pay must_pay suppliers to_be_paid; payment = transaction
-payment: pay paid was_paid settle; payment_link: url_pay; payroll = pay; payroll: wages staff_pay; pdf = document
-peer: vpn; peers: connected; people = user; percentage = percent; perf = performance; performance: slow speed paint
-permission = access; permission: may allowed access right; perms = permissions; person = people; pg = postgres
-photo = image; picture = pic; picture: logo image; pie: share_of proportion parts; pie_chart = pie; pin: keep_on_top
-pipeline = workflow; pipeline: build ci nightly sales_process phases; pipelines: build; pit: tyres tires
+payment: pay paid was_paid settle; payroll = pay; payroll: wages staff_pay; pdf = document; peer: vpn; peers: connected
+people = user; percentage = percent; perf = performance; performance: slow speed paint; permission = access
+permission: may allowed access right; perms = permissions; person = people; pg = postgres; photo = image; picture = pic
+picture: logo image; pie: share_of proportion parts; pie_chart = pie; pin: keep_on_top; pipeline = workflow
+pipeline: build ci nightly sales_process phases; pipelines: build; pit: tyres tires
 pivot: summarise_by break_down_by group_by; pkg = package; place = location
 place_details: opening_hours phone_number reviews; places: nearby shop restaurant coffee; plan = routine; planner: plan
 plant = species; play: listen hear start; player = athlete; playlist = songs; playtest: game play; plot = chart
@@ -226,15 +224,14 @@ pricing: cost_of price_of what_does_it_cost how_expensive; priority = urgency; p
 problem = issue; process = program; producer = publisher; product = item; production = environment
 productivity: how_much_did_i_do; profile = performance; profile: about bio me settings; profit = income
 profit: make_money earned did_we_make; program = script routine; project = repository
-project: codebase coordinate_system; projects: which_projects workspaces; prometheus: promql; promote: raise upgrade
+project: codebase coordinate_system; projects: workspaces; prometheus: promql; promote: raise upgrade
 prompt = instruction; prop = property; properties = attributes; property = attribute
 property_value: reading measurement sensor; proposal = quote
 protect: lock restrict nobody_should secure password prevent; protected: lock direct; protein = gene
-prototype = design; prototype: signature returns_int takes_argument; providers: stream watch where_to_watch
-province = district; pto = time_off; publish = deploy
-publish: make_public go_live release post put_online announce put_up send_out put_live make_live; pull: pr
-pull_request = pr merge_request; purchase_order = order; purge: throw_away_all empty remove_all; push = notification
-push: end_of add; pydantic: python_classes; qty = quantity; query = sql
+prototype = design; prototype: signature; providers: stream watch where_to_watch; province = district; pto = time_off
+publish = deploy; publish: make_public go_live release post put_online announce put_up send_out put_live make_live
+pull: pr; pull_request = pr merge_request; purchase_order = order; purge: throw_away_all empty remove_all
+push = notification; push: end_of add; pydantic: python_classes; qty = quantity; query = sql
 query: ask run select lookup search how_many sql crunch rows; query_database: sql; query_status: is_ready ready_yet
 questionnaire = form; queue = broker; queue: bandwidth limit throttle; quiz: exam questions; quote = estimate
 quote: offer estimate_for; quotes: worth trading_at price_now; race = match; race_result: who_won winner
@@ -242,12 +239,12 @@ radar: strengths; rain = weather; range: cells; raster: satellite_image aerial
 ratings: rotten_tomatoes imdb_score score; ratio = proportion; reaction: thumbs_up like emoji heart
 read: open view look_at contents see; read_pdf: contract; reading = measurement; readme = file
 realtime: right_now at_the_moment live currently; reason: why; rebase: on_top_of replay; reboot: power_cycle
-receivables: owe_us owes unpaid outstanding late_payers customers_owe have_not_paid not_paid; recent = latest
+receivables: owe_us owes unpaid outstanding late_payers have_not_paid not_paid; recent = latest
 recent: lately last new happened; recipe = dish; recommendations: like similar suggest; record = entry
 record: tape capture point_to; recording: replay tape recorded video_of_meeting; records: rows objects data
 redrive: retry_failed dead_letter failed_messages; reel = video; references: used where_used usage
 referencing: used where_used; refresh: reload update up_to_date renew; refund = reimbursement
-refund: money_back give_back get_back send_back paid_us; region = location area; regions: datacenters where_can_i
+refund: money_back give_back get_back send_back; region = location area; regions: datacenters where_can_i
 register: sign_up; reject = decline; reject: deny decline turn_down refuse won_t not_hire not_take; related = connected
 relation = relationship; relations: connection link works_at; release = version; release: version; releases: versions
 remember: memory memorize; reminder = remind; reminder: remind alarm nudge; remote: push_to pull_from origin pushes_to
@@ -275,10 +272,10 @@ sankey: flows_between; save = download; save: store keep export persist to_disk
 scale: replicas bigger more scale_up scale_down; scan = check; scanning: accidentally leaked
 scatter: correlation relationship_between; scenario: what_if project_revenue; scene = automation
 scene: 3d cube animation; schedule = cron; schedule: plan every nightly daily weekly timer later automatically
-schema = structure; schema: tables columns fields event_looks columns_of fields_of structure
-scope_down: simpler easier simplify; scope_up: harder; score = rating; scrape: crawl extract collect harvest
-screenshot = capture image; screenshot: screen_capture screen_grab picture; script = automation; scroll: down up
-search = find; search: look_for look_up discover locate lookup google hunt browse which in_their_name with_in_name
+schema = structure; schema: tables columns fields columns_of fields_of structure; scope_down: simpler easier simplify
+scope_up: harder; score = rating; scrape: crawl extract collect harvest; screenshot = capture image
+screenshot: screen_capture screen_grab picture; script = automation; scroll: down up; search = find
+search: look_for look_up discover locate lookup google hunt browse which in_their_name with_in_name
 search_web: internet; secret = credential variable; secret: api_key password leaked accidentally
 security: safe leak vulnerable; segment: group; select: choose pick switch option; send = post
 send: deliver tell text share_securely; sensor = device; server = host instance machine
@@ -340,7 +337,7 @@ upload: put send add push hand_in attach import; upload_file: choose_file; uptim
 url = link uri; url: address link; usage: spend spent; user = account member; user: who person people login
 user_agent: pretend iphone android; user_group: rights; user_info: who_is; users: who logins people; uuid = id
 vacancy = job_opening; vacation: out_of_office auto_reply holiday away; validate = verify lint
-validate: correct valid mistakes errors set_up_right wellformed check lint; validate_workflow: check_flow
+validate: correct valid mistakes errors wellformed check lint; validate_workflow: check_flow
 validation: dropdown_list restrict_input; var = variable; variable = parameter env; variant = mutation
 variant: mutation harmful; vector: similar embedding nearest; verify = check; verify: confirm check; version = revision
 versions: older earlier history; vid = video; video = clip; video_search: clips tutorials; videos: trailer
@@ -352,9 +349,9 @@ web: internet online; webapp: web_app website; webhook: callback notify; webpage
 wherever: replace; whoami: who_am_i my_account logged_in_as current_user; widget = component; wifi = wireless
 wiki = knowledge_base; winner: better best did_better won; wireframe = design; wireguard: vpn; word: docx document
 workbook = excel; worker = script; worker: edge; workflow: ci automation flow
-worklog: hours_worked time_spent log_time log_hours log_two_hours spent_time hours_of_work; workout = exercise
-workout: gym training; worksheet = sheet; worksheet: tab; workspace = project folder
-write: save put enter fill_in fill overwrite note; xcode = ios; xlsx = excel; yt = youtube; zip: compress
+worklog: hours_worked time_spent log_time log_hours spent_time; workout = exercise; workout: gym training
+worksheet = sheet; worksheet: tab; workspace = project folder; write: save put enter fill_in fill overwrite note
+xcode = ios; xlsx = excel; yt = youtube; zip: compress
 """
 
 Term = tuple[str, ...]

@@ -43,6 +43,7 @@ class Consent:
     family: str
     """The id of that token. All that came of the consent ends with it."""
     client_id: str
+    client_name: str
     subject: str
     """The person."""
     agent: str

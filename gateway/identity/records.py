@@ -10,17 +10,14 @@ from pydantic import TypeAdapter, ValidationError
 from gateway.errors import StoreCorrupt
 from gateway.identity.authorize import AuthorizationRequest
 from gateway.identity.clients import Client
-from gateway.identity.grants import AuthorizationCode, DeviceCode, RefreshToken
+from gateway.identity.grants import AuthorizationCode, Consent, DeviceCode, RefreshToken
 from gateway.identity.people import Person, SignInAttempt
 
 Record = TypeVar(
-    "Record", Client, AuthorizationRequest, AuthorizationCode, RefreshToken, DeviceCode, Person, SignInAttempt
+    "Record", Client, AuthorizationRequest, Consent, AuthorizationCode, RefreshToken, DeviceCode, Person, SignInAttempt
 )
 
-_ADAPTERS: Mapping[type[Any], TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind)
-    for kind in (Client, AuthorizationRequest, AuthorizationCode, RefreshToken, DeviceCode, Person, SignInAttempt)
-}
+_ADAPTERS: Mapping[type[Any], TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in Record.__constraints__}
 
 
 def dumps(record: Record) -> bytes:

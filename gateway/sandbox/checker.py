@@ -22,7 +22,7 @@ from typing import Any, Literal
 from gateway.engine.program import Program, parse
 from gateway.errors import CheckerUnavailable
 from gateway.sandbox import typescript
-from gateway.sandbox.checkserver import TOO_COMPLEX, CheckResult, CheckServer, CheckFailed, ModuleFolder
+from gateway.sandbox.checkserver import TOO_COMPLEX, CheckFailed, CheckResult, CheckServer, ModuleFolder
 from gateway.sandbox.engines import Engine, bundled, native
 from gateway.sandbox.lsp import START_SECONDS
 from gateway.tasks import Tasks

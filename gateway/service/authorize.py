@@ -6,6 +6,7 @@ agent that the person has chosen, which no client ever sees, and of which the cl
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from gateway.service.oauth_clients import Clients
 from gateway.store.grants import Kept
 
 REQUEST_LIFETIME_MS = 15 * 60_000
+CONSENTS_SHOWN = 100
 CONSENT_PATH = "/oauth/consent"
 DAY_S = 86_400
 LIFETIMES_S = (DAY_S, 7 * DAY_S, 30 * DAY_S, 90 * DAY_S)
@@ -97,7 +99,7 @@ class Authorizations:
         request = loads(AuthorizationRequest, kept.record)
         return self._question(await self._known(request.client_id, address), person, request.reply.redirect_uri)
 
-    async def answer(self, request_id: str, person: Person, allowed: Allowed | None) -> str:
+    async def answer(self, request_id: str, person: Person, allowed: Allowed | None, *, address: str) -> str:
         """The person's answer, once; None is a refusal. Returns the URL that brings it to the client.
 
         Raises `NotFound` for a request that has been answered or has expired, `Forbidden` for an agent that is not
@@ -111,7 +113,8 @@ class Authorizations:
         if allowed is None:
             await self._floor.record("consent.refused", person=person.id, client=request.client_id)
             return request.reply.refused(OAuthError("access_denied", "The person has refused."))
-        consent = await self._consent(person, allowed, request.client_id, request.scope, request.resource)
+        client = await self._known(request.client_id, address)
+        consent = await self._consent(person, allowed, client, request.scope, request.resource)
         code, stored = issue_code(
             consent,
             redirect_uri=request.reply.redirect_uri,
@@ -139,7 +142,8 @@ class Authorizations:
             await self._floor.record("consent.refused", person=person.id, client=device.client_id)
         else:
             await self._check(person, allowed)
-            consent = await self._consent(person, allowed, device.client_id, device.scope, device.resource)
+            client = await self._known(device.client_id, address)
+            consent = await self._consent(person, allowed, client, device.scope, device.resource)
         decided = decide_device_code(device, consent, now_ms=now)
         if not await self._floor.grants.swap("device", device.hash, kept, dumps(decided)):
             if consent is not None:
@@ -189,21 +193,22 @@ class Authorizations:
         await self._floor.refuse_if_shut_off(allowed.agent)
 
     async def _consent(
-        self, person: Person, allowed: Allowed, client_id: str, scope: tuple[str, ...], resource: str
+        self, person: Person, allowed: Allowed, client: Client, scope: tuple[str, ...], resource: str
     ) -> Consent:
         now = self._floor.clock()
         await self._floor.record(
             "consent.given",
             tenant=self._floor.tokens.agent(allowed.agent).tenant,
             person=person.id,
-            client=client_id,
+            client=client.client_id,
             agent=allowed.agent,
             seconds=allowed.lifetime_s,
         )
         issued = await self._floor.tokens.issue(allowed.agent, ttl_seconds=allowed.lifetime_s)
-        return Consent(
+        consent = Consent(
             family=issued["id"],
-            client_id=client_id,
+            client_id=client.client_id,
+            client_name=client.name,
             subject=person.id,
             agent=allowed.agent,
             scope=scope,
@@ -211,6 +216,25 @@ class Authorizations:
             given_at=now,
             ends_at=now + allowed.lifetime_s * 1000,
         )
+        whose = hashed(person.id)
+        await self._floor.grants.put("consent", consent.family, dumps(consent), ttl_ms=allowed.lifetime_s * 1000)
+        await self._floor.grants.list_consent(whose, consent.family, ends_at=consent.ends_at, now=now)
+        return consent
+
+    async def given(self, person: Person) -> list[Consent]:
+        """What the person has let clients do and has not ended, for as long as it lasts."""
+        now = self._floor.clock()
+        records = await self._floor.grants.consents(hashed(person.id), now=now, limit=CONSENTS_SHOWN)
+        consents = [loads(Consent, record) for record in records]
+        alive = await asyncio.gather(*(self._floor.liveness.is_alive([consent.family]) for consent in consents))
+        return [consent for consent, living in zip(consents, alive, strict=True) if living]
+
+    async def end(self, person: Person, family: str) -> None:
+        """Shut off what the person has consented to. Raises `NotFound` for what is not theirs, or has ended."""
+        if all(consent.family != family for consent in await self.given(person)):
+            raise NotFound("This is not connected, or not by you.", fix="Reload the page to see what is.")
+        await self._floor.revoke(family)
+        await self._floor.record("consent.ended", person=person.id, jti=family)
 
 
 def _agents_of(person: Person, agents: Mapping[str, AgentConfig]) -> Mapping[str, AgentConfig]:

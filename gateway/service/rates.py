@@ -69,5 +69,5 @@ def _neighbourhood(address: str) -> str:
         return "unknown"
     if isinstance(ip, ipaddress.IPv6Address):
         mapped = ip.ipv4_mapped
-        return str(mapped or ipaddress.ip_network((int(ip), 64), strict=False))
+        return str(mapped or ipaddress.IPv6Network((int(ip), 64), strict=False))
     return str(ip)

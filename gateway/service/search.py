@@ -52,13 +52,18 @@ class _Offer:
     def counted(self) -> str:
         return f"{one_line(self.server.name, _NAME)} ({len(self.tools)})"
 
-    def line(self, most: int) -> str:
-        """What the server says it is for in `most` characters, quoted; else what its first tools are called."""
+    def said(self, most: int) -> str:
+        """What the server says it is for, in `most` characters, quoted; empty when it says nothing."""
         for words in (self.server.title, self.server.instructions):
             said = one_line(words, most)
             if said and said.casefold() != self.server.name.casefold():
-                return f'- {self.counted}: "{said}"'
-        return f"- {self.counted}: {listed(_names(self.tools), most // _CHARS_PER_TOKEN)}"
+                return f': "{said}"'
+        return ""
+
+    def line(self, most: int) -> str:
+        """The server with what it is for; if it does not say, with what its first tools are called."""
+        said = self.said(most) or f": {listed(_names(self.tools), most // _CHARS_PER_TOKEN)}"
+        return f"- {self.counted}{said}"
 
 
 class Search:
@@ -212,14 +217,14 @@ def _whole(offer: _Offer, detail: str, budget: int) -> SearchResult:
 
 
 def _everything(offers: Sequence[_Offer], budget: int) -> SearchResult:
-    """All servers, each with the names of its tools when there is room for some of each."""
+    """All servers, each with the names of its tools, when there is room for some of each."""
     total = sum(len(offer.tools) for offer in offers)
-    lines = _purposes(offers, budget)
-    room = (budget - sum(map(tokens, lines))) // max(len(lines), 1)
+    lines = [_lead(offers), *(f"- {offer.counted}{offer.said(_PURPOSES[0])}" for offer in offers)]
+    room = (budget - sum(map(tokens, lines))) // max(len(offers), 1)
     names = [listed(_names(offer.tools), room) for offer in offers]
-    if not lines or not all(names):
+    if not names or not all(names):
         return SearchResult(_brief(offers, budget), 0, total)
-    told = (f"{line}\n  {name}" for line, name in zip(lines[1:], names, strict=True))
+    told = (f"{line}\n  {some}" for line, some in zip(lines[1:], names, strict=True))
     return SearchResult("\n".join([lines[0], *told]), 0, total)
 
 

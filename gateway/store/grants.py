@@ -11,7 +11,9 @@ from gateway.store import keys
 from gateway.store.client import Client
 from gateway.store.scripts import RATE, SWAP
 
-Kind = Literal["client", "request", "code", "refresh", "device", "user_code", "sign_in_code", "sign_in", "person"]
+Kind = Literal[
+    "client", "request", "code", "refresh", "consent", "device", "user_code", "sign_in_code", "sign_in", "person"
+]
 
 _STAMP = 16
 """Hex digits before each record: no two writes are equal, so that a repeated one is told from another's."""
@@ -49,6 +51,26 @@ class Grants:
 
     async def drop(self, kind: Kind, name: str) -> None:
         await self._client.send("DEL", keys.record(kind, name))
+
+    async def list_consent(self, person: str, name: str, *, ends_at: int, now: int) -> None:
+        """Note that the consent of this name is one of the person's."""
+        key = keys.consents(person)
+        await self._client.batch(
+            [
+                ("ZADD", key, ends_at, name),
+                ("ZREMRANGEBYSCORE", key, "-inf", now),
+                ("PEXPIREAT", key, ends_at, "NX"),
+                ("PEXPIREAT", key, ends_at, "GT"),
+            ]
+        )
+
+    async def consents(self, person: str, *, now: int, limit: int) -> list[bytes]:
+        """The records of the person's consents that have not ended by themselves, those that last longest first."""
+        names = await self._client.send(
+            "ZRANGE", keys.consents(person), "+inf", f"({now}", "BYSCORE", "REV", "LIMIT", 0, limit
+        )
+        stored = await self._client.batch([("GET", keys.record("consent", n.decode())) for n in names]) if names else []
+        return [one[_STAMP:] for one in stored if one is not None]
 
     async def wait_ms(self, what: str, who: str, *, per_minute: int, burst: int) -> int:
         """Count one request of `who`, unless it comes too early: then how many ms to wait."""

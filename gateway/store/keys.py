@@ -116,6 +116,11 @@ def record(kind: str, name: str) -> str:
     return f"{PREFIX}record:{kind}:{name}"
 
 
+def consents(person: str) -> str:
+    """Sorted set of the ids of the tokens that a person has consented to, by their end (ms). TTL: the last one's."""
+    return f"{PREFIX}consents:{person}"
+
+
 def rate(what: str, who: str) -> str:
     """String: until when (ms) somebody's allowance is used. TTL: until then."""
     return f"{PREFIX}rate:{what}:{who}"

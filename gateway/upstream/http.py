@@ -64,6 +64,7 @@ class HttpWire(Wire):
         body = self.encode(request_id, request)
         if self.ended.done():
             raise self.unavailable(self.ended.result(), sent=False)
+        await self._client.notice_closed_connections()
         request.announce()
         try:
             return await self._post(body, request_id, request.headers)

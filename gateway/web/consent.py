@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -55,7 +54,8 @@ class _Views:
         if person is None:
             return self._pages.to_sign_in(request)
         request_id = request.path_params["request_id"]
-        return redirect(await self._authorizations.answer(request_id, person, _answer(form)))
+        to = await self._authorizations.answer(request_id, person, _answer(form), address=address(request))
+        return redirect(to)
 
     async def ask_for_device(self, request: Request) -> Response:
         person = await self._pages.person(request)
@@ -87,7 +87,6 @@ class _Views:
             form_targets=() if target is None else (_csp_source(target),),
             person=person,
             question=question,
-            registered=datetime.fromtimestamp(question.client.registered_at / 1000, UTC),
             answer_goes_to=None if target is None else _place(target),
             user_code=user_code,
         )

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -62,7 +63,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters["duration"] = duration
+        self._templates.filters |= {"duration": duration, "day": day}
 
     def endpoint(self, handler: Handler) -> Handler:
         """A handler whose errors become a page, and whose visitors may not come too often."""
@@ -189,6 +190,11 @@ def duration(seconds: int) -> str:
     size, unit = next(span for span in _SPANS if seconds % span[0] == 0)
     count = seconds // size
     return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def day(at_ms: int) -> str:
+    """`22 December 2026, 16:30 UTC`"""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%-d %B %Y, %H:%M UTC")
 
 
 def static_files() -> Mount:

@@ -25,6 +25,7 @@ def routes(getting_in: GettingIn, pages: Pages) -> list[BaseRoute]:
         Route(SIGN_IN, pages.endpoint(views.with_code), methods=["POST"]),
         Route(TO_PROVIDER, pages.endpoint(views.to_provider), methods=["GET"]),
         Route(CALLBACK, pages.endpoint(views.from_provider), methods=["GET"]),
+        Route(f"{HOME}end", pages.endpoint(views.end), methods=["POST"]),
         Route("/ui/sign-out", pages.endpoint(views.out), methods=["POST"]),
     ]
 
@@ -33,18 +34,33 @@ class _Views:
     def __init__(self, getting_in: GettingIn, pages: Pages) -> None:
         self._sign_in = getting_in.sign_in
         self._rates = getting_in.rates
+        self._authorizations = getting_in.authorizations
         self._floor = getting_in.floor
         self._pages = pages
 
     async def home(self, request: Request) -> Response:
-        """Who is signed in, and which agents are theirs."""
+        """Who is signed in, which agents are theirs, and what they have connected."""
         person = await self._pages.person(request)
         if person is None:
             return self._pages.to_sign_in(request)
         config = self._floor.tokens.config
         agents = {name: agent for name, agent in config.agents.items() if person.may_act_as(agent.owner)}
-        resource = self._floor.tokens.audience
-        return self._pages.show(request, "home.jinja", person=person, agents=agents, resource=resource)
+        return self._pages.show(
+            request,
+            "home.jinja",
+            person=person,
+            agents=agents,
+            resource=self._floor.tokens.audience,
+            consents=await self._authorizations.given(person),
+        )
+
+    async def end(self, request: Request) -> Response:
+        form = await self._pages.form(request)
+        person = await self._pages.person(request)
+        if person is None:
+            return self._pages.to_sign_in(request)
+        await self._authorizations.end(person, form.get("consent", ""))
+        return redirect(HOME)
 
     async def show(self, request: Request) -> Response:
         then = own_path(request.query_params.get("then"), HOME)

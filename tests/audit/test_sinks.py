@@ -39,7 +39,7 @@ async def drain(one: Exporter) -> None:
 # --- files -------------------------------------------------------------------------------------------------------
 
 
-def jsonl(folder: Path, **more: int) -> JsonlSink:
+def jsonl(folder: Path, **more: Any) -> JsonlSink:
     return JsonlSink(JsonlSettings(**more), folder)
 
 

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import jsonschema
-from jsonschema.protocols import Validator
+import jsonschema  # type: ignore[import-untyped]
 
 EXPRESSIBLE = frozenset(("type", "required", "additionalProperties", "enum", "const", "unevaluatedProperties"))
 BRANCHING = frozenset(("anyOf", "oneOf"))
@@ -33,7 +32,7 @@ class Instances:
     def __init__(self, schema: Any, seed: int) -> None:
         self.schema = schema
         self.random = random.Random(seed)
-        self.judge: Validator = jsonschema.validators.validator_for(schema, jsonschema.Draft202012Validator)(schema)
+        self.judge = jsonschema.validators.validator_for(schema, jsonschema.Draft202012Validator)(schema)
 
     def valid(self, count: int) -> list[Any]:
         """At most `count` different valid instances: the smallest, the largest, then random ones."""
@@ -45,7 +44,7 @@ class Instances:
         return found
 
     def accepts(self, value: Any) -> bool:
-        return self.judge.is_valid(value)
+        return bool(self.judge.is_valid(value))
 
     def mutants(self, value: Any, count: int) -> list[Mutant]:
         """At most `count` broken copies of the valid `value`, of each kind as evenly as can be."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
-import platform
 import re
 import subprocess
 import tempfile
@@ -16,9 +16,9 @@ from typing import Any
 import deno
 
 from codegen import Module, text
+from gateway.sandbox import typescript
 
 DENO = deno.find_deno_bin()
-TYPESCRIPT = "7.0.2"
 OPTIONS = {
     "strict": True,
     "noEmit": True,
@@ -43,18 +43,8 @@ class Problem:
 
 @functools.cache
 def typescript7() -> Path | None:
-    """The native compiler, brought by Deno; None where the package cannot be had (no network, other platform)."""
-    system = {"Linux": "linux", "Darwin": "darwin"}.get(platform.system(), "")
-    machine = {"x86_64": "x64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "")
-    package = f"@typescript/typescript-{system}-{machine}"
-    folder = Path(tempfile.mkdtemp(prefix="typescript7-"))
-    (folder / "package.json").write_text("{}")
-    command = [DENO, "install", "--quiet", f"npm:{package}@{TYPESCRIPT}"]
-    try:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-        return None
-    return folder / "node_modules" / package / "lib" / "tsc"
+    """The native compiler that the gateway checks programs with; None where it cannot be had."""
+    return typescript.find(typescript.SHARED) or asyncio.run(typescript.ensure(typescript.SHARED))
 
 
 def deno_check(folder: Path, files: Mapping[str, str], *roots: str) -> list[Problem]:

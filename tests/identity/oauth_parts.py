@@ -34,6 +34,7 @@ CLIENT = Client(
 CONSENT = Consent(
     family="family_1",
     client_id="client_1",
+    client_name="An editor",
     subject="alice@example.com",
     agent="triage",
     scope=("mcp",),

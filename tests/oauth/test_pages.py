@@ -130,6 +130,23 @@ async def test_after_signing_in_nobody_is_led_to_another_site(gate: Gate, then: 
     assert location == "/ui/"
 
 
+async def test_a_person_sees_what_they_have_connected_and_shuts_it_off(gate: Gate) -> None:
+    await gate.sign_in()
+    client_id, tokens = await gate.connect()
+    _, path, page = await gate.open("/ui/")
+    assert "An editor" in page
+    family = gate.tokens.read(tokens["access_token"]).jti
+    assert (await gate.send("/ui/end", page, consent="tok_other"))[0] == 404
+    assert (await gate.send("/ui/end", page, consent=family, csrf="x"))[0] == 403
+    assert await gate.whoami(tokens["access_token"])
+
+    assert (await gate.send("/ui/end", page, consent=family))[:2] == (303, "/ui/")
+    assert await gate.whoami(tokens["access_token"]) is None
+    assert (await gate.refresh(client_id, tokens["refresh_token"]))[1]["error"] == "invalid_grant"
+    assert "An editor" not in (await gate.open("/ui/"))[2]
+    assert gate.recorded[-1] == "consent.ended"
+
+
 async def test_a_person_without_agents_is_told_what_to_do(gate: Gate) -> None:
     gate.tokens.reload(gate.config.model_copy(update={"agents": {}}))
     await gate.sign_in()

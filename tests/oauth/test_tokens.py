@@ -128,7 +128,7 @@ async def test_nothing_is_kept_for_ever(gate: Gate, store: Client) -> None:
     ttls = await store.batch([("PTTL", name) for name in names])
     kept = {name.removeprefix(keys.PREFIX) for name, ttl in zip(names, ttls, strict=True) if ttl < 0}
     assert {name for name in kept if not name.startswith(keys.LASTING)} == set()
-    assert {"client", "request", "code", "refresh", "device", "user_code", "person"} <= {
+    assert {"client", "request", "consent", "code", "refresh", "device", "user_code", "person"} <= {
         name.split(":")[2] for name in names if ":record:" in name
     }
     secrets = [tokens["access_token"], tokens["refresh_token"]]

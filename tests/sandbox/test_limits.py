@@ -33,17 +33,13 @@ async def tight(sandbox_dir: Path) -> AsyncIterator[ProcessPool]:
 SPINS = {
     "a loop": "while (true) {}",
     "microtasks": "while (true) await null;",
-    "an endless generator": "for (const _ of (function* () { while (true) yield 1; })()) ;",
     "a regular expression": "/^(a+)+$/.test('a'.repeat(40) + 'b');",
     "a toJSON": "return {toJSON() { while (true) {} }};",
-    "a getter of an error": "throw Object.defineProperty(new Error('x'), 'message', {get() { while (true) {} }});",
     "after a call": "tools.t.echo(); while (true) {}",
-    "during sorting": "[3, 2, 1].sort(() => { while (true) {} });",
 }
 
 BOMBS = {
     "objects": "const all: unknown[] = []; while (true) all.push({a: [1, 2, 3], b: {c: 'x' + all.length}});",
-    "strings": "const all: string[] = []; for (let i = 0; ; i++) all.push(('x' + i).repeat(1e6).split('').join('-'));",
     "one long string": "let s = 'abc'; while (true) { s += s; s.charCodeAt(s.length - 1); JSON.stringify(s); }",
     "ArrayBuffers": "const all: unknown[] = []; while (true) all.push(new Uint8Array(8e6).fill(1));",
     "a large ArrayBuffer": "new Uint8Array(4e9).fill(1);",
@@ -51,12 +47,7 @@ BOMBS = {
     "a growing ArrayBuffer": (
         "const b = new ArrayBuffer(1, {maxByteLength: 3e9}); b.resize(3e9); new Uint8Array(b).fill(1);"
     ),
-    "clones": "let v: any = new Array(1e5).fill(1.5); while (true) v = [structuredClone(v), structuredClone(v)];",
-    "typed arrays of floats": "const all: unknown[] = []; while (true) all.push(new Float64Array(1e6).fill(Math.PI));",
-    "promises": "const all = []; while (true) all.push(new Promise(() => {}).then(() => all));",
     "pending microtasks": "while (true) queueMicrotask(() => {});",
-    "map entries": "const m = new Map(); for (let i = 0; ; i++) m.set(i, {i});",
-    "bigints": "let n = 3n; while (true) n = n * n;",
 }
 
 
@@ -82,7 +73,7 @@ async def test_a_program_that_never_ends_dies_of_its_cpu_limit(tight: ProcessPoo
 async def test_a_memory_bomb_dies_of_its_memory_limit(tight: ProcessPool, name: str) -> None:
     limit, _ = await _dies(tight, BOMBS[name])
     # What fills memory slowly may reach the end of its second first.
-    slow = {"pending microtasks", "strings", "promises", "bigints", "one long string"}
+    slow = {"pending microtasks", "one long string"}
     assert limit == "run_memory_mb" or (name in slow and limit == "run_cpu_seconds")
 
 

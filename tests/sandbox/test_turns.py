@@ -359,7 +359,7 @@ async def test_whatever_is_exported_gives_a_result(pool: ProcessPool, text: str)
 
 
 async def test_a_host_error_is_an_instance_of_its_class(pool: ProcessPool) -> None:
-    errors = {
+    errors: dict[str, dict[str, object]] = {
         "a": TOOL_ERROR | {"content": [{"type": "text", "text": "why"}]},
         "b": {"name": "PolicyError", "message": "no", "code": "policy_denied", "rule": "deny[0]"},
         "c": {"name": "TimeoutError", "message": "late", "code": "timeout"},

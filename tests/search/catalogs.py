@@ -32,7 +32,7 @@ def corpus() -> tuple[Dump, ...]:
 def offered(dump: Dump) -> ServerTools:
     name = dump["server"]
     tools = tuple(Tool(name, raw["name"], raw, Annotations(), _pin(raw)) for raw in dump["tools"])
-    return ServerTools(name, dump.get("title") or name, dump.get("instructions") or "", tools)
+    return ServerTools(name, dump.get("title") or "", dump.get("instructions") or "", tools)
 
 
 def _pin(raw: Any) -> str:

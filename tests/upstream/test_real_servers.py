@@ -25,8 +25,8 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if npm is None:
         pytest.skip("there is no npm on this machine to install the TypeScript servers with")
     folder = tmp_path_factory.mktemp("npm")
-    install = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder), EVERYTHING]
-    assert os.spawnv(os.P_WAIT, npm, install) == 0
+    flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--prefix", str(folder)]
+    assert os.spawnv(os.P_WAIT, npm, [npm, "install", *flags, EVERYTHING]) == 0
     return folder / "node_modules" / ".bin" / "mcp-server-everything"
 
 

@@ -17,10 +17,10 @@ import {
 } from "./primordials.ts";
 import type { Site } from "./stack.ts";
 import { serialize, Unserializable } from "./values.ts";
-import { type Done, MIB, utf8Length } from "./wire.ts";
+import { type Done, MIB } from "./wire.ts";
 
-/** Frame bytes beside the arguments: names, numbers, brackets. */
-const OVERHEAD = 256;
+/** Room in a turn beside the arguments: names, numbers, brackets. */
+const OVERHEAD = 1_024;
 
 /** Who waits for a command: where the author called it, and what its outcome goes to. */
 export interface Waiting {
@@ -33,13 +33,12 @@ const pending = new NativeMap<number, Waiting>();
 let lastCid = 0;
 let toolCalls = 0;
 let emitted = "";
-let emittedBytes = 0;
 let cleared = "";
 let ended = false;
 
 let maxPending = Infinity;
 let maxToolCalls = Infinity;
-/** Bytes of one argument object, and of all commands of one turn. */
+/** For one argument object (its bytes), and for all that are emitted in one turn (their characters). */
 let maxValueMib = Infinity;
 
 export function limitCommands(concurrent: number, total: number, valueMib: number): void {
@@ -74,13 +73,11 @@ export function emit(kind: string, name: string, args: string, waiting: Waiting,
   const cid = lastCid + 1;
   const head = `{"cid":${cid},"kind":"${kind}","name":${jsonQuote(name)},"line":${waiting.site.line}`;
   const text = `${head},"args":${args}${options === "" ? "" : `,"options":${options}`}}`;
-  const size = utf8Length(text);
-  if (emittedBytes + size > maxValueMib * MIB + OVERHEAD) {
+  if (emitted.length + text.length > maxValueMib * MIB + OVERHEAD) {
     throw limitError("result_mb", `The calls started at once have more than ${maxValueMib} MB of arguments`);
   }
   mapSet(pending, cid, waiting);
   emitted += emitted === "" ? text : `,${text}`;
-  emittedBytes += size;
   lastCid = cid;
   if (kind === "tool") toolCalls += 1;
   return cid;
@@ -121,7 +118,6 @@ export function isWaiting(): boolean {
 export function takeEmitted(): string {
   const list = `[${emitted}]`;
   emitted = "";
-  emittedBytes = 0;
   return list;
 }
 

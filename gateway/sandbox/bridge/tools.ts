@@ -38,7 +38,7 @@ function callArgs(name: string, args: unknown): string {
   const json = args === undefined ? "{}" : toJson(args, `The argument of ${name}`);
   if (json[0] === "{") return json;
   throw new NativeTypeError(
-    `${name} takes one object, such as ${name}({ … }), and no ${json[0] === "[" ? "array" : typeof args}.`,
+    `${name} takes one object, such as ${name}({ … }), and no ${json[0] === "[" ? "array" : slice(json, 0, 40)}.`,
   );
 }
 
