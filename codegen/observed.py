@@ -73,11 +73,6 @@ def merge(left: Observed, right: Observed) -> Observed:
     return Observed(_bounded(_merge(left.shape, right.shape)), left.calls + right.calls)
 
 
-def merge(left: Observed, right: Observed) -> Observed:
-    """What both were learnt from, together."""
-    return Observed(_bounded(_merge(left.shape, right.shape)), left.calls + right.calls)
-
-
 def to_json(observed: Observed) -> dict[str, Any]:
     return {"calls": observed.calls, "shape": _to_json(observed.shape)}
 

@@ -30,7 +30,7 @@ class _Field:
 
 _NAME = _Field(5.0, 3.2, 0.3)
 _TITLE = _Field(2.0, 3.7, 0.3)
-_SERVER = _Field(4.0, 1.7, 0.0)
+_SERVER = _Field(8.0, 1.7, 0.0)
 _LEAD = _Field(5.0, 16.0, 0.4)
 _BODY = _Field(1.5, 56.0, 0.75)
 _PARAMETER = _Field(1.0, 11.0, 0.75)

@@ -41,7 +41,8 @@ _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 @dataclass(frozen=True, slots=True)
 class Start:
     """The program and its world. `code` is a TypeScript module whose default export is the async function to run;
-    `tools` maps namespace → function → [server, tool]; `seed` is 32 hex digits; `now` is the clock (ms)."""
+    `tools` maps namespace → function → [server, tool]; `seed` is 32 hex digits; `now` is the clock (ms); `limits` has
+    caps under their names in the configuration. Commands up to the cid `replayed` come without their lines."""
 
     run: str
     code: str
@@ -49,6 +50,7 @@ class Start:
     now: int
     tools: Mapping[str, Mapping[str, tuple[str, str]]]
     limits: Mapping[str, int]
+    replayed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def encode(frame: HostFrame) -> bytes:
 def _wire(frame: HostFrame) -> dict[str, Any]:
     match frame:
         case Start():
-            fields = ("run", "code", "seed", "now", "tools", "limits")
+            fields = ("run", "code", "seed", "now", "tools", "limits", "replayed")
             return {"t": "start"} | {name: getattr(frame, name) for name in fields}
         case Deliver():
             return {"t": "deliver", "items": [_done(item) for item in frame.items]}

@@ -90,6 +90,8 @@ def _clean(source: str) -> str:
     """What a model's habits put around the code goes: a byte-order mark, Markdown fences. Halves of surrogate pairs,
     which no file can hold, become replacement characters."""
     text = _SURROGATE.sub("\ufffd", source.removeprefix("\ufeff"))
+    if text.endswith("\r"):
+        text = f"{text[:-1]}\n"  # else it would become one line break with ours
     if "```" not in text and "~~~" not in text:
         return text
     start, end = _line_at(text, len(text) - len(text.lstrip()))

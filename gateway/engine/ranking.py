@@ -37,6 +37,8 @@ _SAME_INTENT = 0.1
 _OTHER_INTENT = 0.25
 _TWIN = 0.4
 """How far a tool falls behind when its server has one above it that says the same."""
+_CALLERS = 32
+"""Sets of allowed tools remembered; a caller's stays the same until its grants or the catalog change."""
 _GUESSES = 2
 """Words of like spelling that are tried."""
 
@@ -54,9 +56,9 @@ class _Posting:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What is kept of a document for the closer look."""
+    """What is kept of a document for the closer look. `owner` is the server, `server` the stems of its name."""
 
-    key: Key
+    owner: str
     name: tuple[str, ...]
     lead: frozenset[str]
     server: frozenset[str]
@@ -64,13 +66,16 @@ class _Entry:
 
 
 class Index:
-    """The tools of one catalog, ready to be asked. Immutable; about 2 kB for each tool."""
+    """The tools of one catalog, ready to be asked. It does not change; about 2 kB for each tool."""
 
     def __init__(self, documents: Iterable[Document]) -> None:
+        self._keys: list[Key] = []
         self._entries: list[_Entry] = []
         self._postings: dict[str, _Posting] = {}
+        self._seen_by: dict[frozenset[Key], list[bool]] = {}
         for position, one in enumerate(documents):
-            self._entries.append(_Entry(one.key, one.name, one.lead, one.server, one.intent))
+            self._keys.append(one.key)
+            self._entries.append(_Entry(one.key[0], one.name, one.lead, one.server, one.intent))
             for word, effect in one.weights.items():
                 posting = self._postings.get(word)
                 if posting is None:
@@ -87,11 +92,24 @@ class Index:
         `allowed`: only these, None for all. `server`: only its tools. Ties keep the order of the catalog.
         """
         asked = request.read(query)
-        view = _View(self._entries, self._postings, self._vocabulary, allowed, server)
+        view = _View(self._entries, self._postings, self._vocabulary, self._seen(allowed, server))
         scores = view.scores(asked)
         best = heapq.nsmallest(max(_CLOSER, limit), scores, key=lambda position: (-scores[position], position))
         closer = _closer(asked, {position: (self._entries[position], scores[position]) for position in best})
-        return [(self._entries[position].key, score) for score, position in closer[:limit]]
+        return [(self._keys[position], score) for score, position in closer[:limit]]
+
+    def _seen(self, allowed: Container[Key] | None, server: str | None) -> list[bool] | None:
+        """Whether the caller may see the tool at each position; None when all are seen."""
+        if server is not None:
+            return [key[0] == server and (allowed is None or key in allowed) for key in self._keys]
+        if not isinstance(allowed, frozenset):
+            return None if allowed is None else list(map(allowed.__contains__, self._keys))
+        seen = self._seen_by.get(allowed)
+        if seen is None:
+            if len(self._seen_by) >= _CALLERS:
+                self._seen_by.clear()
+            seen = self._seen_by[allowed] = list(map(allowed.__contains__, self._keys))
+        return seen
 
 
 class _View:
@@ -102,16 +120,10 @@ class _View:
         entries: Sequence[_Entry],
         postings: Mapping[str, _Posting],
         vocabulary: Sequence[str],
-        allowed: Container[Key] | None,
-        server: str | None,
+        seen: list[bool] | None,
     ) -> None:
-        self._entries, self._postings, self._vocabulary = entries, postings, vocabulary
-        self._seen: list[bool] | None = None
-        self._count = len(entries)
-        if allowed is not None or server is not None:
-            keys = (entry.key for entry in entries)
-            self._seen = [server in (None, key[0]) and (allowed is None or key in allowed) for key in keys]
-            self._count = sum(self._seen)
+        self._entries, self._postings, self._vocabulary, self._seen = entries, postings, vocabulary, seen
+        self._count = len(entries) if seen is None else sum(seen)
         self._matches: dict[str, list[tuple[int, float]]] = {}
 
     def scores(self, asked: Request) -> _Scores:
@@ -178,7 +190,7 @@ def _closer(asked: Request, best: Mapping[int, tuple[_Entry, float]]) -> list[tu
     apart = []
     for score, position in sorted(found):
         entry = best[position][0]
-        says = (entry.key[0], entry.name, entry.lead)
+        says = (entry.owner, entry.name, entry.lead)
         apart.append((score * (1 - _TWIN) if says in said else score, position))
         said.add(says)
     return [(-score, position) for score, position in sorted(apart)]

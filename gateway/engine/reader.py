@@ -180,13 +180,17 @@ class Reader:
             last = index
         elif following in _BRACED:
             units = islice(level(self._tokens, index, len(self._tokens.all)), _LONGEST_HEAD)
-            last = next((self._tokens.all[unit].pair for unit in units if self._tokens.text_at(unit) == "{"), None)
+            last = next((self._tokens.all[unit].pair for unit in units if self._opens_body(unit)), None)
         elif following in _BRACELESS:
             last = self._declaration_end(index + 1)
         if last is None:
             return None
         self._blank(index, last)
         return last + 1
+
+    def _opens_body(self, unit: int) -> bool:
+        """Whether the body of a declared class or namespace starts here, not an object type before it."""
+        return self._tokens.text_at(unit) == "{" and self._tokens.text_at(unit - 1) not in ("<", ",", "|", "&")
 
     def _declaration_end(self, start: int) -> int:
         """The last token of a declaration without a body: its semicolon, or where a line ends and its type too."""

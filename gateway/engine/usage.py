@@ -179,6 +179,17 @@ class Usage:
         return frozenset(found)
 
     @cached_property
+    def literal_keys(self) -> frozenset[str]:
+        """The names of all properties in the program's own object literals."""
+        return frozenset(
+            part.text
+            for index, part in enumerate(self._parts)
+            if part.kind == "word"
+            and self.text(index - 1) in ("{", ",")
+            and self.text(index + 1) in (":", ",", "}", "(")
+        )
+
+    @cached_property
     def grown(self) -> frozenset[str]:
         """The variables that get properties whose names are not written out: `x[key] = …`, `Object.assign(x, …)`."""
         found = set[str]()

@@ -197,14 +197,15 @@ class _Judge:
 
     def _presence(self, name: str, owner_type: str, index: int, owner: int) -> Verdict:
         """Whether the property is there when the program runs. It is when the program puts it there; it may be when
-        any may, or when one of several types that the value can have has it."""
+        any may, or when the value has one of several types, of which one seems to have it."""
         usage = self._usage
         root = usage.root(owner)
         if name in usage.assigned_properties or usage.is_assigned(index) or owner_type in _OPEN_TYPES:
             return Verdict.DROP
         if usage.has_literal_default(index) or root in self._changing or root in usage.grown:
             return Verdict.DROP
-        known = re.search(rf"\b{re.escape(name)}\??:", self._declarations) is not None
+        declared = re.search(rf"\b{re.escape(name)}\??:", self._declarations) is not None
+        known = declared or name in usage.literal_keys
         members = _members(owner_type)
         perhaps = len(members) > 1 and (known or any(_BUILT_IN.fullmatch(member) for member in members))
         return Verdict.WARN if perhaps else Verdict.REJECT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from typing import Any
 
 from gateway.errors import GatewayError
 from gateway.sandbox.launcher import Order
+
+log = logging.getLogger(__name__)
 
 _READ_BYTES = 64 * 1024
 _LEAVE_SECONDS = 5.0
@@ -67,7 +70,7 @@ class Starter:
             env={},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             pass_fds=(control.fileno(),),
             start_new_session=True,
         )
@@ -95,11 +98,16 @@ class Starter:
     async def close(self) -> None:
         """End the launcher and with it every process that is left."""
         self._shut()
+        complaint = await asyncio.to_thread(self._leave)
+        if complaint:
+            log.error("the launcher of program processes said: %s", complaint.decode(errors="replace"))
+
+    def _leave(self) -> bytes:
         try:
-            await asyncio.to_thread(self._launcher.wait, _LEAVE_SECONDS)
+            return self._launcher.communicate(timeout=_LEAVE_SECONDS)[1]
         except subprocess.TimeoutExpired:
             self._launcher.kill()
-            await asyncio.to_thread(self._launcher.wait)
+            return self._launcher.communicate()[1]
 
     def _order_for(self, started: Started, op: str) -> None:
         if not started.ended.done():

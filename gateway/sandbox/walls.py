@@ -20,6 +20,7 @@ import os
 import resource
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.sandbox import landlock, seccomp
@@ -62,7 +63,7 @@ def status() -> tuple[Wall, ...]:
     elsewhere = f"only Linux has it, this is {sys.platform}"
     return (
         Wall("process group", True, "own session; killed as a whole"),
-        Wall("limits", True, "CPU, memory and file limits of the process"),
+        Wall("limits", True, "CPU, memory, files" if linux else "CPU, files, V8's heap; nothing watches other memory"),
         Wall("parent death", linux, "dies with the gateway, even while it spins" if linux else elsewhere),
         Wall("no_new_privs", linux, "gains no privileges" if linux else elsewhere),
         _landlock() if linux else Wall("landlock", False, elsewhere),
@@ -112,10 +113,17 @@ def put_up(plan: Plan, parent: int, exec_path: int) -> None:
         if os.getppid() != parent:
             os._exit(1)
         _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+        _die_first()
         if plan.landlock_abi:
             landlock.restrict(plan.landlock_abi, plan.readable, plan.executable)
         if plan.seccomp:
             seccomp.restrict(os.getpid(), exec_path)
+
+
+def _die_first() -> None:
+    """When the machine runs out of memory, a program goes before the gateway."""
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")
 
 
 def _limit(plan: Plan) -> None:

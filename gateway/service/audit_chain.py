@@ -7,6 +7,7 @@ import asyncio
 import base64
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.clock import Clock
@@ -47,6 +48,13 @@ class Draft:
         waiter, self.waiter = self.waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None) if error is None else waiter.set_exception(error)
+
+
+async def within(event: asyncio.Event, seconds: float) -> None:
+    """Until the event comes, or the time is over."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 class ChainWriter:

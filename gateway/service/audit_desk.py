@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from gateway.clock import Clock
 from gateway.config import Config
 from gateway.engine import record
-from gateway.engine.chain import GENESIS
 from gateway.engine.record import Body, Filter
 from gateway.engine.redact import Redactor
 from gateway.identity.keys import CHECKPOINTS, KeyRing, audit_key
@@ -53,14 +52,13 @@ class AuditDesk:
     async def checkpoint(self) -> list[Body]:
         """Sign the end of every chain now. Returns the latest checkpoint of each, to be kept somewhere else."""
         await self._up_to_now()
-        signed = []
+        signed: list[Body] = []
         for tenant in await self._store.tenants():
             await self._audit.chain(tenant).checkpoint(now=True)
-            element = await self._store.last_checkpoint(tenant)
-            if element is not None:
-                head = record.base(element) or GENESIS
-                [sealed] = record.loose([element], head, record.number_of(element), tenant)
-                signed.append(sealed.published())
+            seq = (await self._store.state(tenant)).checkpoint
+            number, elements = await self._store.elements(tenant, seq, 1)
+            prev = await self._store.hash_before(tenant, number)
+            signed += [sealed.published() for sealed in record.loose(elements, prev, number, tenant)]
         return signed
 
     async def _up_to_now(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from gateway.engine.record import Filter
 from gateway.errors import StoreError
+from gateway.service.audit_chain import within
 from gateway.service.audit_read import AuditReader
 from gateway.service.audit_sinks import SINK_ERRORS, Sink
 from gateway.store.audit import AuditStore
@@ -34,6 +35,7 @@ class Exporter:
         self._store = store
         self._node = node
         self._leads = False
+        self._stopping = asyncio.Event()
         self.problem: str | None = None
         """Why it does not go on, while it does not."""
 
@@ -42,9 +44,11 @@ class Exporter:
         return self._sink.name
 
     async def run(self) -> None:
-        """For ever: send what there is, look again."""
+        """Send what there is, and look again, until `stop`; then once more."""
         pause = LOOK_SECONDS
-        while True:
+        stopping = False
+        while not stopping:
+            stopping = self._stopping.is_set()
             try:
                 while await self.step():
                     pass
@@ -54,7 +58,12 @@ class Exporter:
             else:
                 self._works()
                 pause = LOOK_SECONDS
-            await asyncio.sleep(pause)
+            await within(self._stopping, pause)
+        await self._leave()
+
+    def stop(self) -> None:
+        """Soon: a batch is not broken off, since it would come twice."""
+        self._stopping.set()
 
     async def step(self) -> bool:
         """Send one batch, if this replica is the one to do it. True when there is more. Raises `SINK_ERRORS` or
@@ -70,16 +79,15 @@ class Exporter:
             await self._store.set_position(self.name, page.cursor)
         return page.more
 
-    async def close(self) -> None:
-        """Send what is left if that is quickly done, and let another replica go on."""
+    async def _leave(self) -> None:
+        """Let another replica go on at once."""
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                while self.problem is None and await self.step():
-                    pass
-                if self._leads:
-                    await self._store.give_up(self.name)
-        except (*SINK_ERRORS, StoreError) as error:
-            log.warning("the audit record was not sent to %s to its end: %s", self.name, error)
+            if self._leads:
+                await self._store.give_up(self.name)
+        except StoreError as error:
+            log.info("the lease on %s runs out by itself: %s", self.name, error)
+
+    async def close(self) -> None:
         await self._sink.close()
 
     def _failed(self, error: Exception) -> None:
@@ -99,12 +107,17 @@ class Exporters:
     def __init__(self, sinks: Sequence[Sink], reader: AuditReader, store: AuditStore, *, node: str) -> None:
         self._exporters = [Exporter(sink, reader, store, node=node) for sink in sinks]
         self._tasks = Tasks()
+        self._running: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        for exporter in self._exporters:
-            self._tasks.start(exporter.run(), name=f"audit to {exporter.name}")
+        self._running = [self._tasks.start(one.run(), name=f"audit to {one.name}") for one in self._exporters]
 
     async def close(self) -> None:
+        """Send what is left, where that is quickly done."""
+        for exporter in self._exporters:
+            exporter.stop()
+        if self._running:
+            await asyncio.wait(self._running, timeout=CLOSE_SECONDS)
         await self._tasks.close()
         for exporter in self._exporters:
             await exporter.close()

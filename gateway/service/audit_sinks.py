@@ -15,6 +15,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import SplitResult, urlsplit
@@ -136,9 +137,11 @@ class OtlpSink:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(self._settings.timeout_seconds))
         headers = {"User-Agent": APP, **self._settings.headers, "Content-Type": "application/json"}
         body = orjson.dumps(otlp_request(records))
-        async with self._session.post(
-            self._settings.url, data=body, headers=headers, allow_redirects=False, raise_for_status=True
-        ) as answer:
+        async with self._session.post(self._settings.url, data=body, headers=headers, allow_redirects=False) as answer:
+            if answer.status != HTTPStatus.OK:
+                raise aiohttp.ClientResponseError(
+                    answer.request_info, (), status=answer.status, message=answer.reason or "", headers=answer.headers
+                )
             said = _json(await answer.content.read(65_536))
         rejected = said.get("partialSuccess", {})
         if int(rejected.get("rejectedLogRecords", 0)):

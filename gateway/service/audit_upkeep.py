@@ -11,7 +11,7 @@ from gateway.clock import Clock
 from gateway.engine import record
 from gateway.errors import StoreError
 from gateway.service.audit import Audit
-from gateway.service.audit_chain import Draft
+from gateway.service.audit_chain import Draft, within
 from gateway.store.audit import AuditStore
 from gateway.tasks import Tasks
 
@@ -37,21 +37,23 @@ class AuditUpkeep:
         self._clock = clock
         self._retention = retention
         self._tasks = Tasks()
+        self._stopping = asyncio.Event()
         self._last: dict[str, int] = {}
 
     async def start(self) -> None:
-        self._tasks.start(self._forever(), name="audit upkeep")
+        self._tasks.start(self._until_stopped(), name="audit upkeep")
 
     async def close(self) -> None:
+        self._stopping.set()
         await self._tasks.close()
 
-    async def _forever(self) -> None:
-        while True:
+    async def _until_stopped(self) -> None:
+        while not self._stopping.is_set():
             try:
                 await self.look()
             except StoreError as error:
                 log.warning("the audit record could not be looked after: %s", error)
-            await asyncio.sleep(LOOK_SECONDS)
+            await within(self._stopping, LOOK_SECONDS)
 
     async def look(self) -> None:
         """Do what is due. Raises `StoreError`."""

@@ -143,11 +143,10 @@ class AuditStore:
         )
         return found
 
-    async def last_checkpoint(self, tenant: str, until: int | None = None) -> bytes | None:
+    async def last_checkpoint(self, tenant: str, until: int) -> bytes | None:
         """The latest sealed checkpoint that is not after `until` (ms)."""
-        latest = "+inf" if until is None else until
         options = ("BYSCORE", "REV", "LIMIT", 0, 1)
-        found = await self._client.send("ZRANGE", keys.audit_checkpoints(tenant), latest, "-inf", *options)
+        found = await self._client.send("ZRANGE", keys.audit_checkpoints(tenant), until, "-inf", *options)
         return found[0] if found else None
 
     # --- runs --------------------------------------------------------------------------------------------------

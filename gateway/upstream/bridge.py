@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
-from mcp_types import jsonrpc_message_adapter
+from mcp_types import JSONRPCNotification, jsonrpc_message_adapter
 from pydantic import ValidationError
 
 from gateway.upstream.wire import Wire
@@ -44,3 +44,5 @@ async def transport(wire: Wire) -> AsyncIterator[Streams]:
 async def _pump(outbox: MemoryObjectReceiveStream[SessionMessage], wire: Wire) -> None:
     async for message in outbox:
         await wire.forward(message)
+        if isinstance(message.message, JSONRPCNotification) and message.message.method == "notifications/initialized":
+            wire.initialized.set()

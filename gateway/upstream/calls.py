@@ -29,21 +29,20 @@ class Calls:
     ) -> ToolResult:
         """See `Upstreams.call`."""
         seconds = self._connection.config.timeout_seconds if timeout is None else timeout
+        tried = False
         async with self._slots:
-            session = await self._connection.connected()
-            self._check_known(tool)
-            if before_send is not None:
-                await before_send()
-            try:
-                return await self._call_on(session, tool, args, meta, seconds, on_sent)
-            except UpstreamUnavailable as error:
-                if error.details["sent"] or session.is_live:
-                    raise
-            # The connection turned out to be dead before the server saw the call, so it may go over the next one.
-            session = await self._connection.connected()
-            if before_send is not None:
-                await before_send()
-            return await self._call_on(session, tool, args, meta, seconds, on_sent)
+            while True:
+                session = await self._connection.connected()
+                self._check_known(tool)
+                if before_send is not None:
+                    await before_send()
+                try:
+                    return await self._call_on(session, tool, args, meta, seconds, on_sent)
+                except UpstreamUnavailable as error:
+                    if tried or error.details["sent"] or session.is_live:
+                        raise
+                # The connection turned out to be dead before the server saw the call: it may go over the next one.
+                tried = True
 
     async def _call_on(
         self,
@@ -54,24 +53,32 @@ class Calls:
         seconds: float,
         on_sent: Callable[[], None] | None,
     ) -> ToolResult:
+        sent = False
+
+        def note_sent() -> None:
+            nonlocal sent
+            sent = True
+            if on_sent is not None:
+                on_sent()
+
         try:
             async with asyncio.timeout(seconds):
-                return await session.call(tool, args, meta, on_sent)
+                return await session.call(tool, args, meta, note_sent)
         except TimeoutError:
             raise UpstreamTimeout(
                 f"{self._connection.name}:{tool} did not answer within {seconds:g} s.",
-                fix="Ask for less, or raise timeout_seconds of this server. The call may have had its effect.",
+                fix="Ask for less, or raise timeout_seconds of this server."
+                + (" The call may have had its effect." if sent else " The call was not sent."),
                 server=self._connection.name,
                 tool=tool,
-                sent=True,
+                sent=sent,
             ) from None
 
     def _check_known(self, tool: str) -> None:
-        offered = self._connection.offered
-        names = [known.name for known in offered.tools] if offered is not None else []
+        names = self._connection.tool_names
         if tool in names:
             return
-        near = difflib.get_close_matches(tool, names, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(tool, sorted(names), n=3, cutoff=0.5)
         raise UnknownTool(
             f"Server {self._connection.name!r} has no tool {tool!r}.",
             fix=f"Did you mean {' or '.join(map(repr, near))}?" if near else "`search` shows the tools there are.",

@@ -55,6 +55,7 @@ class Connection:
         self.config = config
         self.offered: ServerTools | None = None
         """The tools as last listed, None before the first time. May be stale while the server is away."""
+        self.tool_names: frozenset[str] = frozenset()
         self._base_env = base_env
         self._on_change = on_change
         self._owner: asyncio.Task[None] | None = None
@@ -178,6 +179,8 @@ class Connection:
                     cache=None,
                 ) as client:
                     session = Session(wire, client)
+                    if not session.modern:
+                        await wire.initialized.wait()
                     await self._list(session)
                     deadline.reschedule(None)
                     self._latency_ms = round((time.monotonic() - began) * 1000, 1)
@@ -206,8 +209,9 @@ class Connection:
         cause = _leaf(error)
         if self._state != "ready":
             self._attempts_failed += 1
-            # Some servers exit on anything before `initialize`, such as the modern era's probe: take turns.
-            self._legacy = self.config.transport == "sse" or not self._legacy
+            if self.config.transport == "stdio":
+                # Some servers exit on anything before `initialize`, such as the modern era's probe: take turns.
+                self._legacy = not self._legacy
         self._failures = 1 if lived > _STABLE_SECONDS else self._failures + 1
         self._state = "failed"
         self._error = _in_words(cause)
@@ -290,6 +294,7 @@ class Connection:
         offered = ServerTools(self.name, self.config.title or session.title, session.instructions, listing.tools)
         if offered != self.offered:
             self.offered = offered
+            self.tool_names = frozenset(tool.name for tool in offered.tools)
             self._on_change()
 
 

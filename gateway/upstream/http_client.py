@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
@@ -26,7 +25,6 @@ from gateway.upstream.wire import Wire
 _KEEP_ALIVE_SECONDS = 4
 """Below the 5 s of uvicorn and Node: a POST on a connection that the server is just closing fails without anybody
 knowing whether it arrived."""
-_PAUSE_SECONDS = 0.05
 _MAX_REDIRECTS = 5
 _LINGER_SECONDS = 1.0
 _REFUSAL_BYTES = 64 * 2**10
@@ -42,7 +40,6 @@ class HttpClient:
         """The endpoint, where redirects within its origin have led so far."""
         self._wire = wire
         self._tasks = Tasks()
-        self._last_used = 0.0
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS),
             headers={"User-Agent": "mcp-code-gateway", **config.headers},
@@ -55,12 +52,11 @@ class HttpClient:
         await self._session.close()
 
     async def notice_closed_connections(self) -> None:
-        """After a pause, let the event loop read what has come in: only then is a pooled connection that the server has
-        closed known as such. A request sent on it would fail as one that may have arrived."""
-        if time.monotonic() - self._last_used > _PAUSE_SECONDS:
-            # The first turn reads, but after it has gone on here.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+        """Let the event loop read what has come in: only then is a pooled connection that the server has closed known
+        as such. A request sent on it would fail as one that may have arrived. Two turns take 0.01 ms."""
+        # The first turn reads, but after it has gone on here.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
     @asynccontextmanager
     async def request(
@@ -101,7 +97,6 @@ class HttpClient:
         except BaseException:
             response.close()
             raise
-        self._last_used = time.monotonic()
         if not response.content.at_eof():
             self._tasks.start(_read_to_end(response), name=f"rest of a response of {self._wire.server}")
 

@@ -85,7 +85,7 @@ class Session:
             tools += page
             size += answer.size
             cursor = result.get("nextCursor")
-            if not isinstance(cursor, str):
+            if not isinstance(cursor, str) or not cursor:
                 return tools, None
             if cursor in cursors:
                 return tools, "tools/list goes round in circles"

@@ -70,6 +70,8 @@ class Wire(ABC):
         self.cap = cap
         """Bytes that one message of the server may have."""
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.initialized = asyncio.Event()
+        """Set when a handshake server has been told that the handshake is over: no request may overtake that."""
         self.deliver: Callable[[dict[str, Any]], None] = _ignore
         """Takes what is for the SDK's client: answers to its requests, requests and notifications of the server."""
         self._ids = itertools.count(FIRST_ID)
@@ -123,8 +125,7 @@ class Wire(ABC):
         """Pass a message that is no answer of the hot path on to the SDK's client, if it is of any use there."""
         if not isinstance(message, dict):
             return
-        method = message.get("method")
-        if method is None or "id" in message or method in _HEARD:
+        if "method" not in message or "id" in message or str(message["method"]) in _HEARD:
             self.deliver(message)
 
     def unavailable(self, reason: str, *, sent: bool) -> UpstreamUnavailable:

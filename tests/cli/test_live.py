@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from click.testing import CliRunner
 from mcp import Client, StdioServerParameters
 
+from gateway.cli.main import gateway as command
 from tests.live import Live, agent, live, stdio
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -28,32 +30,15 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Liv
 
 
 class Shell:
-    """`await shell("token", "list")` → exit code, stdout, stderr of the command in a process of its own."""
+    """`await shell("token", "list")` → exit code, stdout, stderr. In a thread: the gateway answers in this one."""
 
-    def __init__(self, gateway: Live, folder: Path) -> None:
-        self._folder = folder
-        self._environment = {
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(folder),
-            "GATEWAY_URL": gateway.url,
-            "GATEWAY_ADMIN_TOKEN": gateway.services.admin_key,
-        }
+    def __init__(self, gateway: Live) -> None:
+        self.environment = {"GATEWAY_URL": gateway.url, "GATEWAY_ADMIN_TOKEN": gateway.services.admin_key}
 
     async def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "gateway",
-            *arguments,
-            cwd=self._folder,
-            env=self._environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        assert process.returncode is not None
-        return process.returncode, out.decode(), err.decode()
+        runner = CliRunner(env=self.environment)
+        done = await asyncio.to_thread(runner.invoke, command, arguments, catch_exceptions=False)
+        return done.exit_code, done.stdout, done.stderr
 
     async def json(self, *arguments: str) -> Any:
         code, out, err = await self(*arguments, "--json")
@@ -62,11 +47,11 @@ class Shell:
 
 
 @pytest.fixture
-def shell(gateway: Live, tmp_path: Path) -> Shell:
-    (tmp_path / "add.ts").write_text(ADD)
-    (tmp_path / "wrong.ts").write_text("\nreturn await tools.fast.add({ a: 1, c: 2 });")
-    (tmp_path / "fails.ts").write_text("console.log('soon'); throw new Error('on purpose');")
-    return Shell(gateway, tmp_path)
+def shell(gateway: Live, home: Path) -> Shell:
+    Path("add.ts").write_text(ADD)
+    Path("wrong.ts").write_text("\nreturn await tools.fast.add({ a: 1, c: 2 });")
+    Path("fails.ts").write_text("console.log('soon'); throw new Error('on purpose');")
+    return Shell(gateway)
 
 
 async def test_tokens(shell: Shell) -> None:
@@ -163,9 +148,9 @@ async def test_policy(shell: Shell) -> None:
     assert code == 0 and out.startswith("allow")
 
 
-async def test_declarations_of_the_running_servers(shell: Shell, tmp_path: Path) -> None:
+async def test_declarations_of_the_running_servers(shell: Shell) -> None:
     assert (await shell("codegen", "--server", "fast", "--out", "types"))[0] == 0
-    assert "export const fast" in (tmp_path / "types/tools.d.ts").read_text()
+    assert "export const fast" in Path("types/tools.d.ts").read_text()
 
 
 async def test_doctor(shell: Shell) -> None:
@@ -175,21 +160,19 @@ async def test_doctor(shell: Shell) -> None:
     assert {"gateway", "store", "servers"} <= {check["name"] for check in report["checks"]}
 
 
-async def test_connecting(shell: Shell, gateway: Live, tmp_path: Path) -> None:
-    (tmp_path / "gateway.yaml").write_text(
-        f"agents: {{tester: {{owner: me}}}}\ngateway: {{listen: '{gateway.url[7:]}'}}"
-    )
+async def test_connecting(shell: Shell, gateway: Live) -> None:
+    Path("gateway.yaml").write_text(f"agents: {{tester: {{owner: me}}}}\ngateway: {{listen: '{gateway.url[7:]}'}}")
     code, out, _ = await shell("connect", "claude-code")
     assert code == 0 and out.startswith(f"claude mcp add --transport http gateway {gateway.url}/mcp --header ")
     code, _, _ = await shell("connect", "cursor", "--write")
-    written = json.loads((tmp_path / ".cursor/mcp.json").read_text())["mcpServers"]["gateway"]
+    written = json.loads(Path(".cursor/mcp.json").read_text())["mcpServers"]["gateway"]
     assert (code, written["url"]) == (0, f"{gateway.url}/mcp")
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_stdio_relays_to_the_gateway_that_runs(shell: Shell, mode: str) -> None:
     command = StdioServerParameters(
-        command=sys.executable, args=["-m", "gateway", "stdio", "--agent", "tester"], env=shell._environment
+        command=sys.executable, args=["-m", "gateway", "stdio", "--agent", "tester"], env=shell.environment
     )
     seen: list[float] = []
 

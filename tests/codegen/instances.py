@@ -17,6 +17,10 @@ import jsonschema  # type: ignore[import-untyped]
 EXPRESSIBLE = frozenset(("type", "required", "additionalProperties", "enum", "const", "unevaluatedProperties"))
 BRANCHING = frozenset(("anyOf", "oneOf"))
 MAX_DEPTH = 12
+GUESSES = (
+    *("1", "abc", "a-b", "A1", "PROJ-123", "2026-01-02", "2026-01-02T03:04:05Z", "#ffffff", "ab/cd", "http://a.b"),
+    *("10:30", "1234567890", "arn:aws:s3tables:us-east-1:123456789012:bucket/abc", "abc_1", "ABC", "a@b.cc"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Instances:
             for mutant in every:
                 if mutant.kind != kind or kept * 4 >= count:
                     continue
-                if self._refused_for_types(mutant.value):
+                if mutant.value not in (f.value for f in found) and self._refused_for_types(mutant.value):
                     found.append(mutant)
                     kept += 1
         return found
@@ -151,7 +155,7 @@ class Instances:
             made.append(self._make(items, fullness, depth + 1))
         return made
 
-    def _number(self, schema: dict[str, Any], kind: str) -> int | float:
+    def _number(self, schema: dict[str, Any], kind: str) -> Any:
         low = schema.get("minimum", schema.get("exclusiveMinimum", 0 if "maximum" not in schema else None))
         high = schema.get("maximum", schema.get("exclusiveMaximum"))
         low = low if isinstance(low, int | float) else (high or 0) - 10
@@ -167,13 +171,13 @@ class Instances:
             "date": "2026-01-02",
             "date-time": "2026-01-02T03:04:05Z",
         }
-        text = known.get(schema.get("format", ""), "text")
+        text: str = known.get(str(schema.get("format")), "text")
         least, most = schema.get("minLength", 0), schema.get("maxLength", 10**6)
         pattern = schema.get("pattern")
         if pattern:
-            guesses = ["1", "abc", "a-b", "A1", "2026-01-02", "#ffffff", "ab/cd", "http://a.b", "10:30", "1234567890"]
-            text = next((guess for guess in guesses if _matches(pattern, guess)), text)
-        return (text * (1 + least // len(text)))[: max(least, min(most, 64))]
+            text = next((guess for guess in GUESSES if _matches(pattern, guess)), text)
+        longest: int = max(least, min(most, 64))
+        return str(text * (1 + least // len(text)))[:longest]
 
     # --- breaking ---
 

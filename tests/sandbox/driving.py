@@ -58,8 +58,10 @@ class Talk:
         seed: str = SEED,
         limits: Mapping[str, int] | None = None,
         tools: Mapping[str, Mapping[str, tuple[str, str]]] = TOOLS,
+        replayed: int = 0,
     ) -> Turn:
-        await self.process.send(Start("run_1", code, seed, self.now, tools, LIMITS | dict(limits or {})))
+        caps = LIMITS | dict(limits or {})
+        await self.process.send(Start("run_1", code, seed, self.now, tools, caps, replayed))
         return await self.turn()
 
     async def deliver(self, *items: Done) -> Turn:

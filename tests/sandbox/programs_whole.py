@@ -247,4 +247,54 @@ deadline.setDate(deadline.getDate() + 3);
 const days = Math.ceil((deadline - new Date()) / 86400000);
 const iso = deadline.toISOString().split("T")[0];
 return `${days} days until ${iso} (${deadline.toLocaleDateString("en-US", { weekday: "long" })})`;""",
+    r"""import { git, time } from "tools";
+
+// Collect the last commits and open issues for each repository
+const repos = ["api", "web", "worker"];
+const since = new Date(Date.now() - 7 * 24 * 3600 * 1000).toISOString();
+const results = [];
+
+async function collect(repo) {
+  const [log, issues] = await Promise.all([
+    git.gitLog({ repo_path: repo, max_count: 20 }),
+    time.convertTime({ source_timezone: repo, time: since, target_timezone: "UTC" }),
+  ]);
+  const byAuthor = {};
+  for (const commit of log.commits) {
+    byAuthor[commit.author.name] = (byAuthor[commit.author.name] || 0) + 1;
+  }
+  const urgent = issues.items
+    .filter((issue) => issue.labels.some((label) => label.name === "urgent"))
+    .map((issue) => ({ id: issue.number, title: issue.title, age: Date.now() - Date.parse(issue.created_at) }));
+  return { repo, commits: log.commits.length, byAuthor, urgent };
+}
+
+for (const repo of repos) {
+  try {
+    const summary = await collect(repo);
+    results.push(summary);
+    console.log(`${repo}: ${summary.commits} commits, ${summary.urgent.length} urgent`);
+  } catch (error) {
+    if (error instanceof ToolError) {
+      console.error("tool failed", error.server, error.tool, error.message);
+      results.push({ repo, error: error.message });
+    } else {
+      throw error;
+    }
+  }
+}
+
+const total = results.reduce((sum, r) => sum + (r.commits ?? 0), 0);
+const worst = results.filter((r) => r.urgent?.length).sort((a, b) => b.urgent.length - a.urgent.length)[0];
+
+if (total === 0) {
+  return { message: "nothing happened", since };
+}
+
+await state.set("last_total", total);
+return {
+  total,
+  worst: worst ? worst.repo : null,
+  repos: results.map(({ repo, commits, error }) => ({ repo, commits, error })),
+};""",
 )

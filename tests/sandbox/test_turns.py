@@ -247,7 +247,7 @@ await continueWith({page: 2});""",
         ("ask('x')", "JSON Schema"),
         ("waitFor(5)", "event"),
         ("state.get('')", "key"),
-        ("state.set('k', () => 1)", "$.value"),
+        ("state.set('k', {v: () => 1})", "$.v"),
         ("results.get(null)", "handle"),
         ("tools.t.echo({}, {onDout: 'throw'})", "onDoubt"),
         ("tools.t.echo({}, 5)", "onDoubt"),
@@ -384,20 +384,35 @@ return out;""",
         answers=fails,
     )
     why = [{"type": "text", "text": "why"}]
-    place = "\n    at program.ts:4:27"
     none = [None] * 4
 
     def kind(name: str) -> list[object]:
         return [name, True, name]
 
     assert ran.value == {
-        "a": [*kind("ToolError"), "it broke", "tool_error", "test", "fail", why, None, f"ToolError: it broke{place}"],
-        "b": [*kind("PolicyError"), "no", "policy_denied", None, None, None, "deny[0]", f"PolicyError: no{place}"],
-        "c": [*kind("TimeoutError"), "late", "timeout", *none, f"TimeoutError: late{place}"],
-        "d": [*kind("InDoubtError"), "unknown", "in_doubt", *none, f"InDoubtError: unknown{place}"],
-        "e": [None, True, "UpstreamError", "down", "upstream_unavailable", *none, f"UpstreamError: down{place}"],
-        "f": [None, True, "__proto__", "odd", None, *none, f"__proto__: odd{place}"],
+        "a": [*kind("ToolError"), "it broke", "tool_error", "test", "fail", why, None, "ToolError: it broke"],
+        "b": [*kind("PolicyError"), "no", "policy_denied", None, None, None, "deny[0]", "PolicyError: no"],
+        "c": [*kind("TimeoutError"), "late", "timeout", *none, "TimeoutError: late"],
+        "d": [*kind("InDoubtError"), "unknown", "in_doubt", *none, "InDoubtError: unknown"],
+        "e": [None, True, "UpstreamError", "down", "upstream_unavailable", *none, "UpstreamError: down"],
+        "f": [None, True, "__proto__", "odd", None, *none, "__proto__: odd"],
     }
+
+
+async def test_what_is_replayed_has_no_lines_and_is_the_same_otherwise(pool: ProcessPool) -> None:
+    code = """
+const seen = [];
+for (let i = 0; i < 3; i++) {
+  await tools.t.echo({i});
+  await tools.t.fail().catch((e) => seen.push(e.stack, Object.keys(e)));
+}
+await tools.t.fail();"""
+    live, again = await run(pool, code), await run(pool, code, replayed=4)
+    assert [command.line for command in live.commands] == [4, 5, 4, 5, 4, 5, 7]
+    assert [command.line for command in again.commands] == [0, 0, 0, 0, 4, 5, 7]
+    assert [(c.cid, c.args) for c in live.commands] == [(c.cid, c.args) for c in again.commands]
+    assert live.end == again.end
+    assert (live.error["line"], live.error["stack"]) == (7, "ToolError: it broke\n    at program.ts:7:15")
 
 
 def _random_program(rng: random.Random, depth: int = 0) -> str:

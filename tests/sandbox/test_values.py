@@ -162,9 +162,8 @@ async def test_a_value_has_its_documented_form(forms: Ran, text: str) -> None:
 async def test_what_has_no_form_is_named_with_its_path(refusals: Ran, text: str) -> None:
     path, reason = NO_FORM[text]
     name, message, said_path = refusals.value[text]
-    inner = path.replace("$", "$.value", 1)
-    assert (name, said_path) == ("TypeError", inner)
-    assert inner in message
+    assert (name, said_path) == ("TypeError", path)
+    assert path in message
     assert reason in message
 
 

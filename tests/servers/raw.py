@@ -28,6 +28,8 @@ import time
 from typing import Any
 
 FAULT = sys.argv[1]
+met: set[str] = set()
+"""Notifications that came in. A request before `initialized` is refused, as strict servers do."""
 GOOD = {"name": "good", "inputSchema": {"type": "object"}}
 SILENT = {"name": "silent", "inputSchema": {"type": "object"}}
 BROKEN: list[Any] = [
@@ -99,6 +101,7 @@ def call(request: dict[str, Any]) -> None:
 
 def handle(request: dict[str, Any]) -> None:
     if "id" not in request:
+        met.add(request["method"])
         return
     match request["method"]:
         case "initialize":
@@ -111,6 +114,8 @@ def handle(request: dict[str, Any]) -> None:
                     "instructions": "Be careful.",
                 },
             )
+        case "tools/list" if "notifications/initialized" not in met:
+            send({"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32002, "message": "Not initialized"}})
         case "tools/list":
             answer(request, listing(request.get("params", {})))
             if FAULT == "deaf":

@@ -109,6 +109,11 @@ class Scripted:
                 }
                 return reply(message, result, **{"Mcp-Session-Id": self.session})
             case "tools/list":
+                if not self.modern and not any(
+                    each.get("method") == "notifications/initialized" for each in self.messages
+                ):
+                    error = {"code": -32002, "message": "Server not initialized"}
+                    return JSONResponse({"jsonrpc": "2.0", "id": message["id"], "error": error})
                 return reply(
                     message, {"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in self.tools]}
                 )

@@ -185,25 +185,24 @@ async def test_arguments_that_belong_in_headers_are_sent_there(world: World) -> 
         assert (result.is_error, result.content[0].get("text")) == (False, "headers")
 
 
-async def test_a_crash_fails_what_is_under_way_over_every_road(tmp_path: Path) -> None:
+async def test_a_crash_fails_what_is_under_way_at_once(tmp_path: Path) -> None:
+    roads = [road for road in ROADS if road != "stdio-handshake"]
     async with AsyncExitStack() as stack:
         web = await stack.enter_async_context(http(ODD, transport="web"))
-        servers = {road: _config(ODD, road, web, tmp_path) for road in ROADS}
+        servers = {road: _config(ODD, road, web, tmp_path) for road in roads}
         upstreams = Upstreams(servers, base_env=base_environment())
         stack.push_async_callback(upstreams.close)
         await upstreams.start()
-        sent = [asyncio.Event() for _ in ROADS]
+        sent = [asyncio.Event() for _ in roads]
         calls = [
             asyncio.ensure_future(upstreams.call(road, "slow", {}, on_sent=event.set))
-            for road, event in zip(ROADS, sent, strict=True)
+            for road, event in zip(roads, sent, strict=True)
         ]
         await asyncio.gather(*(event.wait() for event in sent))
-        crashes = [upstreams.call(road, "crash", {}) for road in ("stdio", "stdio-handshake", "http")]
-        async with asyncio.timeout(10):
+        crashes = [upstreams.call(road, "crash", {}) for road in ("stdio", "http")]
+        async with asyncio.timeout(5):
             outcomes = await asyncio.gather(*calls, *crashes, return_exceptions=True)
         for outcome in outcomes:
             assert isinstance(outcome, UpstreamUnavailable)
             assert outcome.details["sent"] is True
         assert "exited with code 3" in str(outcomes[0])
-        for road in ("stdio", "stdio-handshake"):
-            assert (await upstreams.call(road, "pid", {})).is_error is False

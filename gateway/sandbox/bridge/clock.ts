@@ -5,7 +5,6 @@
  */
 
 import {
-  dateToISOString,
   NativeDate,
   NativeWeakMap,
   objectDefineProperty,
@@ -25,11 +24,6 @@ export function startClock(now: number): void {
 
 export function setClock(now: number): void {
   current = now;
-}
-
-/** Milliseconds since the epoch, as the program sees them. */
-export function now(): number {
-  return current;
 }
 
 /** Milliseconds since the run started, as the program sees them. */
@@ -63,14 +57,12 @@ function installDate(): void {
 
 function installTemporal(): void {
   const { Instant, Now } = Temporal;
-  const zoned = (zone: Temporal.TimeZoneLike = "UTC") =>
-    toZoned(reflectApply(fromEpochMilliseconds, Instant, [current]), zone);
   const { fromEpochMilliseconds } = Instant;
-  const toZonedDateTime = Instant.prototype.toZonedDateTimeISO;
-  const toZoned = (instant: Temporal.Instant, zone: Temporal.TimeZoneLike) =>
-    reflectApply(toZonedDateTime, instant, [zone]) as Temporal.ZonedDateTime;
+  const { toZonedDateTimeISO } = Instant.prototype;
   const { toPlainDate, toPlainDateTime, toPlainTime } = Temporal.ZonedDateTime.prototype;
-  replace(Now, "instant", { value: () => reflectApply(fromEpochMilliseconds, Instant, [current]) });
+  const instant = () => reflectApply(fromEpochMilliseconds, Instant, [current]);
+  const zoned = (zone: Temporal.TimeZoneLike = "UTC") => reflectApply(toZonedDateTimeISO, instant(), [zone]);
+  replace(Now, "instant", { value: instant });
   replace(Now, "timeZoneId", { value: () => "UTC" });
   replace(Now, "zonedDateTimeISO", { value: zoned });
   replace(Now, "plainDateISO", { value: (zone?: string) => reflectApply(toPlainDate, zoned(zone), []) });
@@ -100,11 +92,6 @@ function installDateTimeFormat(): void {
       return reflectApply(nativeFormatToParts, this, [date === undefined ? current : date]);
     },
   });
-}
-
-/** The moment as ISO 8601, for messages. */
-export function isoTime(moment: number): string {
-  return dateToISOString(new NativeDate(moment));
 }
 
 /** Puts `Date`, `Temporal.Now`, `Intl.DateTimeFormat` and `performance` of the program's world on its clock. */

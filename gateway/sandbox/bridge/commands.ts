@@ -15,7 +15,7 @@ import {
   NativePromise,
   objectHasOwn,
 } from "./primordials.ts";
-import type { Site } from "./stack.ts";
+import { callSite, NOWHERE, type Site } from "./stack.ts";
 import { serialize, Unserializable } from "./values.ts";
 import { type Done, MIB } from "./wire.ts";
 
@@ -35,16 +35,24 @@ let toolCalls = 0;
 let emitted = "";
 let cleared = "";
 let ended = false;
+let replayed = 0;
 
 let maxPending = Infinity;
 let maxToolCalls = Infinity;
 /** For one argument object (its bytes), and for all that are emitted in one turn (their characters). */
 let maxValueMib = Infinity;
 
-export function limitCommands(concurrent: number, total: number, valueMib: number): void {
+/** Commands up to the cid `journaled` are a replay: nobody asks for their places, which cost more than all the rest. */
+export function beginCommands(journaled: number, concurrent: number, total: number, valueMib: number): void {
+  replayed = journaled;
   maxPending = concurrent;
   maxToolCalls = total;
   maxValueMib = valueMib;
+}
+
+/** Where `callee` was called, for a command that is emitted next; nowhere for one that the journal has already. */
+export function callPlace(callee: (...args: never[]) => unknown): Site {
+  return lastCid < replayed ? NOWHERE : callSite(callee);
 }
 
 /** The JSON text of a value for the host. Throws an error that names what it is and the path of what has no form. */

@@ -14,7 +14,7 @@ import {
   toText,
   toWellFormed,
 } from "./primordials.ts";
-import { placeAt, scrub, type Site, siteInStack, stackOf } from "./stack.ts";
+import { placeAt, scrub, type Site, whereThrown } from "./stack.ts";
 import { inspect } from "./inspect.ts";
 
 const MAX_MESSAGE = 8_000;
@@ -64,7 +64,7 @@ for (const name of Object.keys(CLASSES)) define(CLASSES[name].prototype, "name",
 // A frozen constructor keeps its parent; the prototypes stay open, for subclasses that assign a name.
 for (const own of [HostError, ValueError, ...Object.values(CLASSES)]) objectFreeze(own);
 
-/** Rebuilds an error that the host sent; its stack names the call that it answers. */
+/** Rebuilds an error that the host sent in answer to the call at `site`. */
 export function fromHost(sent: Record<string, unknown>, site: Site): Error {
   const name = objectHasOwn(sent, "name") ? toText(sent.name) : "Error";
   const message = objectHasOwn(sent, "message") ? toText(sent.message) : "The call failed.";
@@ -111,8 +111,7 @@ const ENGINE_LIMITS: readonly (readonly [text: string, limit: string])[] = [
 
 /** Describes anything that was thrown. May run the program's code (getters, traps); never throws. */
 export function describe(thrown: unknown): Failure {
-  const stack = stackOf(thrown, MAX_STACK);
-  const site = siteInStack(stack);
+  const { site, stack } = whereThrown(thrown, MAX_STACK);
   const failure = {
     __proto__: null, // or the fields assigned below could be setters on Object.prototype
     name: textField(thrown, "name") ?? "Error",

@@ -1,23 +1,22 @@
 /** The gateway's own functions in a program's world, each a command to the host. */
 
-import { request, toJson } from "./commands.ts";
+import { callPlace, request, toJson } from "./commands.ts";
 import { parseDuration } from "./durations.ts";
 import { InDoubtError, PolicyError, TimeoutError, ToolError } from "./errors.ts";
 import { dateGetTime, NativePromise, NativeTypeError } from "./primordials.ts";
-import { callSite } from "./stack.ts";
 import { addGlobal } from "./world.ts";
 
 /** The start of the year 5000, as the host's timers go. */
 const LATEST = 95_617_584_000_000;
 
 // deno-lint-ignore no-explicit-any
-type Function = (...args: any[]) => Promise<unknown>;
+type AsyncFunction = (...args: any[]) => Promise<unknown>;
 type Options = { details?: unknown; by?: unknown; timeout?: unknown } | undefined;
 
 /** A mistake in the arguments rejects the promise, as in any async function, and does not throw. */
-export function guarded(callee: Function, kind: string, args: () => string): Promise<unknown> {
+function guarded(callee: AsyncFunction, kind: string, args: () => string): Promise<unknown> {
   try {
-    return request(kind, kind, args(), callSite(callee));
+    return request(kind, kind, args(), callPlace(callee));
   } catch (problem) {
     return new NativePromise((_, reject) => reject(problem));
   }
@@ -82,7 +81,8 @@ const state = {
   },
   set: function set(key: unknown, value: unknown): Promise<unknown> {
     return guarded(set, "state", () => {
-      return toJson({ op: "set", key: text(key, "The key"), value: value ?? null }, "The value for the state");
+      const name = toJson(text(key, "The key"), "The key");
+      return `{"op":"set","key":${name},"value":${toJson(value, "The value for the state")}}`;
     });
   },
   delete: function remove(key: unknown): Promise<unknown> {
@@ -100,7 +100,7 @@ const results = {
 };
 
 function continueWith(next: unknown): Promise<unknown> {
-  return guarded(continueWith, "continue", () => toJson({ state: next ?? null }, "The state to continue with"));
+  return guarded(continueWith, "continue", () => `{"state":${toJson(next, "The state to continue with")}}`);
 }
 
 /** Puts the gateway's functions and error classes into the program's world. */

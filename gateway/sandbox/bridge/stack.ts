@@ -9,12 +9,15 @@ import {
   indexOf,
   isError,
   NativeError,
+  NativeWeakMap,
   objectDefineProperty,
   reflectApply,
   reflectSet,
   regExpExec,
   slice,
   startsWith,
+  weakMapGet,
+  weakMapSet,
 } from "./primordials.ts";
 
 /** A place in the author's text; 0 where it is not known. */
@@ -100,7 +103,7 @@ export function installStacks(): void {
   objectDefineProperty(globalThis, "Error", { value: NativeError, writable: false, configurable: false });
 }
 
-/** Where in the author's text `callee` was called: 6 µs. */
+/** Where in the author's text `callee` was called. Takes about 10 µs, most of it Deno's source map. */
 export function callSite(callee: (...args: never[]) => unknown): Site {
   const limit = NativeError.stackTraceLimit;
   found = NOWHERE;
@@ -115,10 +118,23 @@ export function callSite(callee: (...args: never[]) => unknown): Site {
   return found;
 }
 
-/** Gives an error that the host made the stack of the call it answers. */
+const places = new NativeWeakMap<object, Site>();
+
+/**
+ * Remembers the call that an error from the host answers. The program does not see it: a replay knows no places, and
+ * has to give the error the same stack.
+ */
 export function placeAt(error: Error, site: Site): void {
-  const where = site.line === 0 ? "" : `\n    at ${PROGRAM_NAME}:${site.line}:${site.column}`;
-  define(error, "stack", header(error) + where);
+  define(error, "stack", header(error));
+  weakMapSet(places, error, site);
+}
+
+/** The place of anything thrown, with its stack, which names it. May run the program's code; never throws. */
+export function whereThrown(thrown: unknown, limit: number): { site: Site; stack: string } {
+  const stack = stackOf(thrown, limit);
+  const site = isError(thrown) ? weakMapGet(places, thrown) : undefined;
+  if (site === undefined) return { site: siteInStack(stack), stack };
+  return { site, stack: site.line === 0 ? stack : `${stack}\n    at ${PROGRAM_NAME}:${site.line}:${site.column}` };
 }
 
 /** A text in which Deno named the program's module by its URL, which holds the whole of it. */

@@ -1,6 +1,6 @@
 /** `tools`: one object per server, one function per tool, and `$impor`, which the host writes for `import(…)`. */
 
-import { request, toJson } from "./commands.ts";
+import { callPlace, request, toJson } from "./commands.ts";
 import {
   NativeError,
   NativePromise,
@@ -14,7 +14,6 @@ import {
   toText,
 } from "./primordials.ts";
 import { didYouMean } from "./nearest.ts";
-import { callSite } from "./stack.ts";
 import type { Start } from "./wire.ts";
 import { addGlobal } from "./world.ts";
 
@@ -45,7 +44,7 @@ function callArgs(name: string, args: unknown): string {
 function toolFunction(label: string, target: string): Call {
   const tool: Call = (args, options) => {
     try {
-      return request("tool", target, callArgs(label, args), callSite(tool), callOptions(options));
+      return request("tool", target, callArgs(label, args), callPlace(tool), callOptions(options));
     } catch (problem) {
       return new NativePromise((_, reject) => reject(problem));
     }

@@ -5,9 +5,9 @@
  */
 
 import { setClock, startClock } from "./clock.ts";
-import { complete, isKnown, isWaiting, limitCommands, takeCleared, takeEmitted } from "./commands.ts";
+import { beginCommands, complete, isKnown, isWaiting, takeCleared, takeEmitted } from "./commands.ts";
 import { limitLog, reportDropped } from "./console.ts";
-import { outcome } from "./outcome.ts";
+import { fail, outcome } from "./outcome.ts";
 import { afterMicrotasks, objectHasOwn } from "./primordials.ts";
 import { isEvaluating, load } from "./program.ts";
 import { seedRandom } from "./random.ts";
@@ -31,7 +31,7 @@ export function serve(runtime: string): void {
   send(`{"t":"ready","runtime":"${runtime}"}`);
   const start = assertStart(receive() as Start);
   const valueMib = limit(start, "result_mb");
-  limitCommands(limit(start, "run_concurrent_calls"), limit(start, "run_tool_calls"), valueMib);
+  beginCommands(start.replayed, limit(start, "run_concurrent_calls"), limit(start, "run_tool_calls"), valueMib);
   limitLog(limit(start, "run_log_kb") * 1024);
   limitBlocks(valueMib);
   seedRandom(start.seed);
@@ -63,7 +63,11 @@ function deliver(): void {
   if (!isKnown(item.cid)) return reply();
   next += 1;
   setClock(item.now);
-  complete(item);
+  try {
+    complete(item);
+  } catch (thrown) {
+    fail(thrown);
+  }
   afterMicrotasks(drained);
 }
 

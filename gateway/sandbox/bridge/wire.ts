@@ -22,6 +22,7 @@ export interface Start {
   now: number;
   tools: Record<string, Record<string, [server: string, tool: string]>>;
   limits: Record<string, number>;
+  replayed: number;
 }
 
 /** The completion of one command. The host sends either `value` or `error`. */
