@@ -147,7 +147,7 @@ class Object(Node):
             facts.append(f"{prop.optional} {prop.name!r} {prop.doc.text!r} {prop.doc.facts} {prop.doc.tags}")
         for index in self.indexes:
             facts.append(f"{index.prefix!r} {index.suffix!r}")
-        size = 4 + sum(len(prop.name) + 4 for prop in self.props) + 19 * len(self.indexes)
+        size = 4 + sum(len(prop.name) + len(prop.doc.text) + 4 for prop in self.props) + 19 * len(self.indexes)
         self._seal("object", "\n".join(facts), size)
 
     def children(self) -> Iterator[Node]:

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 from gateway import telemetry
 from gateway.clock import now_ms
 from gateway.config import Config
-from gateway.config.changes import diff
+from gateway.config.changes import Changes, diff
 from gateway.config.environment import base_environment
 from gateway.config.load import load
 from gateway.errors import ConfigError, Conflict, GatewayError, StoreError
@@ -30,6 +30,8 @@ from gateway.identity.keys import KeyRing, admin_key
 from gateway.model import JSON, Catalog
 from gateway.sandbox.checker import Checker
 from gateway.sandbox.pool import ProcessPool
+from gateway.service.audit import Audit
+from gateway.service.audit_desk import AuditDesk, Auditing, auditing
 from gateway.service.execute import Runs
 from gateway.service.floor import Floor
 from gateway.service.getting_in import GettingIn
@@ -81,7 +83,12 @@ class Services:
     search: Search
     publisher: Publisher
     upstreams: Upstreams
+    auditing: Auditing
     embedded: Embedded | None
+
+    @property
+    def audit(self) -> AuditDesk:
+        return self.auditing.desk
 
     @property
     def sign_in(self) -> SignIn:
@@ -115,6 +122,13 @@ class Services:
                 + "".join(f"; {server.name}: {server.error}" for server in bad),
                 "See `gateway servers check`.",
             ),
+            _check(
+                "audit",
+                not self.auditing.exporters.problems,
+                "; ".join(f"{sink}: {why}" for sink, why in self.auditing.exporters.problems.items())
+                or "nothing stands in its way",
+                "The record itself goes on, and is sent when its receiver is there again.",
+            ),
         ]
 
     async def reload(self, config: Config) -> None:
@@ -122,11 +136,27 @@ class Services:
         changes = diff(self.config, config)
         if changes.restart:
             log.warning("these settings need a restart: %s", ", ".join(sorted(changes.restart)))
+        await self._record(changes, config)
         taken = {name: getattr(config.gateway, name) for name in changes.settings}
         config = config.model_copy(update={"gateway": self.config.gateway.model_copy(update=taken)})
         self.config = self.floor.config = self.floor.learner.config = config
         self.tokens.reload(config)
         await self.upstreams.apply(config.servers)
+
+    async def _record(self, changes: Changes, config: Config) -> None:
+        """What cannot be recorded is not taken over. Raises `StoreUnavailable`."""
+        await self.floor.audit.record(
+            "config.reloaded",
+            servers=sorted(changes.servers),
+            agents=sorted(changes.agents),
+            deny=changes.deny,
+            settings=sorted(changes.settings),
+        )
+        for name in sorted(changes.agents):
+            before, after = self.config.agents.get(name), config.agents.get(name)
+            what = "added" if before is None else "removed" if after is None else "changed"
+            for tenant in sorted({agent.tenant for agent in (before, after) if agent is not None}):
+                await self.floor.audit.record("agent.changed", tenant=tenant, agent=name, reason=what)
 
 
 def _check(name: str, ok: bool, detail: str, fix: str) -> dict[str, JSON]:
@@ -160,8 +190,13 @@ async def running(config: Config) -> AsyncIterator[Services]:
         learner = Learner(config, modules, republish)
         stack.push_async_callback(learner.close)
         publisher = Publisher(learner)
-        floor = _floor(config, client, modules, learner, on_change)
-        services = _services(config, floor, embedded, search, publisher)
+        owner = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        journal = Journal(client, owner=owner)
+        audit = auditing(
+            config, client, journal, clock=now_ms, node=owner, retention=lambda: floor.config.gateway.retention
+        )
+        floor = _floor(config, client, journal, modules, learner, audit.audit, on_change)
+        services = _services(config, floor, embedded, search, publisher, audit)
         stack.push_async_callback(floor.checker.close)
         stack.push_async_callback(floor.pool.close)
         stack.push_async_callback(floor.upstreams.close)
@@ -171,6 +206,8 @@ async def running(config: Config) -> AsyncIterator[Services]:
             starting.create_task(floor.upstreams.start())
         # What changes from here on is told by `on_change`.
         await on_change(floor.upstreams.catalog)
+        await audit.start()
+        stack.push_async_callback(audit.close)
         await services.runner.start()
         stack.push_async_callback(services.runner.close)
         yield services
@@ -179,38 +216,49 @@ async def running(config: Config) -> AsyncIterator[Services]:
 def _floor(
     config: Config,
     client: Client,
+    journal: Journal,
     modules: Modules,
     learner: Learner,
+    audit: Audit,
     on_change: Callable[[Catalog], Awaitable[None]],
 ) -> Floor:
     settings, data_dir = config.gateway, config.gateway.data_dir
-    owner = f"{socket.gethostname()}-{secrets.token_hex(4)}"
     return Floor(
         config=config,
         clock=now_ms,
         client=client,
         bus=Bus(client),
-        journal=Journal(client, owner=owner),
+        journal=journal,
         timers=Timers(client),
         liveness=Liveness(client),
         sessions=Sessions(client),
         modules=modules,
         usage=Usage(client),
         pool=ProcessPool(
-            limits=settings.limits, data_dir=data_dir, size=settings.pool_size, max_active=settings.max_active_runs
+            limits=settings.limits,
+            data_dir=data_dir,
+            size=settings.pool_size,
+            max_active=settings.max_active_runs,
+            mode=settings.walls,
         ),
         checker=Checker(data_dir=data_dir, engine=settings.checker),
         upstreams=Upstreams(config.servers, base_env=base_environment(), on_change=on_change),
         learner=learner,
+        audit=audit,
     )
 
 
 def _services(
-    config: Config, floor: Floor, embedded: Embedded | None, search: Search, publisher: Publisher
+    config: Config,
+    floor: Floor,
+    embedded: Embedded | None,
+    search: Search,
+    publisher: Publisher,
+    audit: Auditing,
 ) -> Services:
     data_dir = config.gateway.data_dir
     keys = KeyRing.load_or_create(data_dir)
-    tokens = Tokens(config, keys, floor.sessions, floor.liveness, floor.clock)
+    tokens = Tokens(config, keys, floor.sessions, floor.liveness, floor.clock, floor.audit)
     runner = Runner(floor, tokens)
     revoker = Revoker(floor, runner)
 
@@ -218,7 +266,12 @@ def _services(
         await revoker.revoke(token_id=token_id)
 
     getting_in = GettingIn.build(
-        tokens=tokens, store=floor.client, liveness=floor.liveness, clock=floor.clock, revoke=revoke
+        tokens=tokens,
+        store=floor.client,
+        liveness=floor.liveness,
+        clock=floor.clock,
+        revoke=revoke,
+        record=floor.audit.record,
     )
     return Services(
         config=config,
@@ -233,6 +286,7 @@ def _services(
         search=search,
         publisher=publisher,
         upstreams=floor.upstreams,
+        auditing=audit,
         embedded=embedded,
     )
 

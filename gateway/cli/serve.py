@@ -50,7 +50,10 @@ def command(
         announce(services.config)
         return _address(services) + (await _invitation(services, agent) if agent else "")
 
-    code = app.serve(config, config_path=config_path, watch=watch, json_logs=json_logs, banner=banner)
+    try:
+        code = app.serve(config, config_path=config_path, watch=watch, json_logs=json_logs, banner=banner)
+    except KeyboardInterrupt:
+        code = 0  # uvicorn raises Ctrl-C once more after everything has ended in order
     raise click.exceptions.Exit(code)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import click
+import uvloop
 
 from gateway import app, telemetry
 from gateway.cli.connect import only_agent
@@ -39,7 +39,7 @@ def command(config_path: Path, agent: str | None) -> None:
         _relay(api, agent)
         return
     telemetry.configure_logs("warning", json_logs=False, secrets=config.secrets)
-    asyncio.run(_serve(config, agent))
+    uvloop.run(_serve(config, agent))
 
 
 def _running(config_path: Path) -> Api | None:
@@ -53,7 +53,7 @@ def _running(config_path: Path) -> Api | None:
 
 
 def _relay(api: Api, agent: str) -> None:
-    asyncio.run(stdio.relay(f"{api.url}/api/v1/agents/{segment(agent)}/mcp", api.bearer))
+    uvloop.run(stdio.relay(f"{api.url}/api/v1/agents/{segment(agent)}/mcp", api.bearer))
 
 
 async def _serve(config: Config, agent: str) -> None:

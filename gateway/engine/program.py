@@ -29,9 +29,9 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """`text` is what positions refer to: the source without byte-order mark, its Markdown fences blanked. With
-    `problems` the program must neither be checked nor run. `moved` says for pieces of the check text's first line
-    where in `text` the author wrote them: (column, offset, length).
+    """`text` is what positions refer to: the source without byte-order mark, its Markdown fences blanked; `end` is the
+    line and column after its last character. With `problems` the program must neither be checked nor run. `moved` says
+    for pieces of the check text's first line where in `text` the author wrote them: (column, offset, length).
     """
 
     source: str
@@ -39,6 +39,7 @@ class Program:
     check_text: str
     run_text: str
     form: Form
+    end: tuple[int, int]
     problems: tuple[Diagnostic, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     moved: tuple[tuple[int, int, int], ...] = ()
@@ -50,11 +51,6 @@ class Program:
             piece = next(pieces, None)
             return position(self.text, piece[1] + character - piece[0]) if piece else None
         return None if line > self.end[0] else (line, character + 1)
-
-    @property
-    def end(self) -> tuple[int, int]:
-        """The author's last line, and the column after its last character."""
-        return position(self.text, len(self.text))
 
 
 def position(text: str, offset: int) -> tuple[int, int]:
@@ -76,6 +72,7 @@ def parse(source: str) -> Program:
         check_text=imports + body,
         run_text=reader.import_bindings() + body,
         form=form,
+        end=position(text, len(text)),
         problems=_diagnostics(text, reader.problems),
         warnings=_diagnostics(text, reader.warnings),
         moved=moved,

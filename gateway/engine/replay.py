@@ -55,6 +55,8 @@ class History:
     """Events that no command has taken yet, oldest first."""
     seen: set[str] = field(default_factory=set)
     """Ids of messages that are in the journal."""
+    runtime: str = ""
+    """What the program last ran on: an upgrade in mid-sleep may be why a replay diverges."""
     replays: int = 0
     tool_calls: int = 0
 
@@ -70,6 +72,8 @@ class History:
                 self._called(data, entry.at)
             case "done":
                 self._done(data, entry.at)
+            case "runtime":
+                self.runtime = data["version"]
             case "cleared":
                 self.cleared.update(data["cids"])
             case "event":

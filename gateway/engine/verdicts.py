@@ -204,11 +204,11 @@ class _Judge:
             return Verdict.DROP
         if usage.has_literal_default(index) or root in self._changing or root in usage.grown:
             return Verdict.DROP
-        declared = re.search(rf"\b{re.escape(name)}\??:", self._declarations) is not None
-        known = declared or name in usage.literal_keys
         members = _members(owner_type)
-        perhaps = len(members) > 1 and (known or any(_BUILT_IN.fullmatch(member) for member in members))
-        return Verdict.WARN if perhaps else Verdict.REJECT
+        if len(members) < 2:
+            return Verdict.REJECT
+        known = name in usage.literal_keys or any(f" {name}{mark}" in self._declarations for mark in (":", "?:"))
+        return Verdict.WARN if known or any(_BUILT_IN.fullmatch(member) for member in members) else Verdict.REJECT
 
     # --- a value that does not fit ---
 

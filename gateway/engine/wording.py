@@ -19,7 +19,7 @@ _MODULE_TYPE = re.compile(r"""typeof import\("\$?tools"(?:, \{ with: \{[^}]*\} \
 _QUOTED = re.compile(rf"'([^'\n]{{{MAX_TYPE + 1},}})'")
 _FORGOTTEN = "Did you forget to use 'await'?"
 _EXPORT = re.compile(r"^export const (\w+):", re.MULTILINE)
-_NAMESPACE = re.compile(r"^export namespace (\w+) ", re.MULTILINE)
+_NAMESPACE = "\nexport namespace "
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _ELSEWHERE = frozenset(
     {
@@ -53,7 +53,7 @@ def no_property(owner_type: str, called: str | None, message: str) -> str:
 
 def no_name(name: str, declarations: str, message: str) -> str:
     """A name that nobody declared: where a server or its type is meant, or what only Node or browsers have, say so."""
-    if name in servers(declarations):
+    if f"\nexport const {name}:" in declarations:
         return f"Cannot find name '{name}'. Write `tools.{name}`, or `import {{ {name} }} from \"tools\"`."
     if (owner := _owner_of_type(name, declarations)) is not None:
         return f"Cannot find name '{name}'. With `import {{ {owner} }} from \"tools\"` it is `{owner}.{name}`."
@@ -82,9 +82,9 @@ def servers(declarations: str) -> list[str]:
 
 def _owner_of_type(name: str, declarations: str) -> str | None:
     """The namespace that has a type of this name."""
-    found = re.search(rf"^  type {re.escape(name)} =", declarations, re.MULTILINE)
-    owners = _NAMESPACE.findall(declarations, 0, found.start()) if found else []
-    return owners[-1] if owners else None
+    at = declarations.find(f"\n  type {name} =")
+    before = declarations.rfind(_NAMESPACE, 0, at) if at > 0 else -1
+    return declarations[before + len(_NAMESPACE) : at].split(" ")[0] if before >= 0 else None
 
 
 def with_names(text: str, name: str, names: Sequence[str]) -> str:

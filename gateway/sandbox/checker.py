@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 5.0
 KEPT_MODULES = 16
+MAX_TEXT = 1_000_000
+"""Characters of a program. What is longer is data, which does not belong into it."""
 BRING_SECONDS = 3.0
 """How long a start waits for TypeScript 7 to be brought before it begins with Deno's server."""
 MEMORY_EVERY = 16
@@ -101,6 +103,7 @@ class Checker:
         async with self._starting:
             if self._workspace is None:
                 self._workspace = await asyncio.to_thread(_make_workspace, self._data_dir)
+            if self._engine is None:
                 self._engine = await self._choose(self._workspace)
         await self._live()
 
@@ -123,9 +126,9 @@ class Checker:
         if bringing.done() and (compiler := bringing.result()) is not None:
             return native(compiler)
         if self._choice == "typescript":
+            self._problem = f"TypeScript {typescript.VERSION} could not be brought."
             raise CheckerUnavailable(
-                f"TypeScript {typescript.VERSION} could not be brought.",
-                fix="The log says why. With `checker: auto` Deno's language server does its work.",
+                self._problem, fix="The log says why. With `checker: auto` Deno's language server does its work."
             )
         self._tasks.start(self._switch(bringing), name="switch-checker")
         return deno
@@ -242,6 +245,8 @@ class Checker:
         Raises `CheckerUnavailable` when the module is not loaded, or the checker ended twice under the check."""
         if program.problems:
             return CheckResult(program.problems, ())
+        if len(program.check_text) > MAX_TEXT:
+            return TOO_COMPLEX
         module = self._modules.get(module_hash)
         if module is None:
             raise CheckerUnavailable("The program's tools are not loaded.", fix="Try again.", module=module_hash)

@@ -40,7 +40,7 @@ class ProcessPool:
 
     def __init__(self, *, limits: Limits, data_dir: Path, size: int, max_active: int, mode: Mode = "auto") -> None:
         self._limits = limits
-        self._folder = data_dir / "sandbox"
+        self._folder = data_dir.resolve() / "sandbox"
         self._size = size
         self._mode = mode
         self._slots = asyncio.Semaphore(max_active)

@@ -18,16 +18,13 @@ declare function approve(
 ): Promise<{ approved: boolean; by: string | null; comment: string | null }>;
 
 /** Asks the person for a value, with a form made from a JSON Schema. */
-// deno-lint-ignore no-explicit-any
 declare function ask<T = any>(message: string, schema: object): Promise<T>;
 
 /** Waits for an event that somebody sends to this run; its payload. With a timeout, `TimeoutError` when none comes. */
-// deno-lint-ignore no-explicit-any
 declare function waitFor<T = any>(event: string, options?: { timeout?: Duration }): Promise<T>;
 
 /** JSON values that last across the runs of this session. What was never set is null. */
 declare const state: {
-  // deno-lint-ignore no-explicit-any
   get<T = any>(key: string): Promise<T>;
   set(key: string, value: unknown): Promise<void>;
   delete(key: string): Promise<void>;
@@ -36,11 +33,10 @@ declare const state: {
 
 /** Values that were too large to show: an earlier run's `omitted` has their handles. */
 declare const results: {
-  // deno-lint-ignore no-explicit-any
   get<T = any>(handle: string): Promise<T>;
 };
 
-/** Starts this program anew with a short journal; there `state.get("continue")` gives `next`. It does not return. */
+/** Ends this leg of a long run and starts the program's next one, with `next` and a fresh journal. It never returns. */
 declare function continueWith(next: unknown): Promise<never>;
 
 /** Tells the waiting client how far the program is. */
@@ -61,7 +57,6 @@ declare class ToolError extends Error {
   readonly code: string;
   readonly server: string;
   readonly tool: string;
-  // deno-lint-ignore no-explicit-any
   readonly content: any;
 }
 

@@ -104,16 +104,14 @@ class Audit:
         event: str,
         *,
         tenant: str = DEFAULT_TENANT,
-        principal: Principal | None = None,
+        person: str | None = None,
         **fields: JSON,
     ) -> None:
-        """Write one control event; durable when this returns. `principal` is on whose behalf, where it is not the
-        one who asks. What must not happen without its record comes after this. Raises `StoreUnavailable`."""
-        chain = self.chain(tenant)
-        who = {"actor": ORIGIN.get().actor(), "trace_id": ORIGIN.get().trace_id}
-        if principal is not None:
-            who = self._who(principal)
-        body = chain.body(event, {**who, **self._clean(fields)})
+        """Write one control event; durable when this returns. What must not happen without its record comes after
+        this. `person` is who did it, where that is more than the request says. Raises `StoreUnavailable`."""
+        chain, origin = self.chain(tenant), ORIGIN.get()
+        actor = origin.actor() | ({"sub": person} if person else {})
+        body = chain.body(event, {"actor": actor, "trace_id": origin.trace_id, **self._clean(fields)})
         await chain.durable(chain.add(Draft(body, kept=False)))
 
     def _clean(self, fields: Mapping[str, Any]) -> dict[str, JSON]:

@@ -21,7 +21,7 @@ from gateway.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-LINGER_SECONDS = 0.02
+LINGER_SECONDS = 0.05
 """How long records that nobody waits for may gather before they are written."""
 RETRY_SECONDS = 0.25
 BATCH = 100

@@ -29,12 +29,14 @@ class Ticket:
     approval: Approval | None = None
     limits: tuple[Limit, ...] = ()
 
-
-def safety(floor: Floor, name: str) -> str:
-    """The class of the tool `server:tool`, which decides what a crash between sending and outcome means."""
-    server, _, tool_name = name.partition(":")
-    tool = floor.upstreams.catalog.find(server, tool_name)
-    return UNSAFE if tool is None else tool_class(tool.annotations.read_only, tool.annotations.idempotent)
+    def described(self) -> dict[str, JSON]:
+        """What the journal says of the call: the class of the tool, which decides what a crash between sending and
+        outcome means, its pin, and the rule that decided."""
+        if self.tool is None:
+            return {"class": UNSAFE}
+        hints = self.tool.annotations
+        safety = tool_class(hints.read_only, hints.idempotent)
+        return {"class": safety, "pin": self.tool.pin, "rule": self.rule}
 
 
 def decide(floor: Floor, job: Job, command: Command) -> Ticket:

@@ -42,6 +42,9 @@ log = logging.getLogger(__name__)
 LATE_SECONDS = 0.02
 """A completion is written with the commands that it leads to; after this long, without them."""
 
+REPLAYED_AT_ONCE = 500
+"""Recorded completions in one frame."""
+
 ATTEMPTS = 2
 """Processes spent on a run whose process dies by itself, or whose replay diverges, before it gives up."""
 
@@ -160,15 +163,15 @@ class Drive:
             return failed(error)
 
     async def _attempts(self) -> Outcome:
-        failures = 0
+        failures, diverged = 0, False
         while True:
             try:
-                await self._begin()
+                await self._begin(diverged)
                 outcome = await self._live()
                 if outcome is not None:
                     return outcome
             except (ProcessDied, Diverged) as error:
-                failures += 1
+                failures, diverged = failures + 1, isinstance(error, Diverged)
                 if failures == ATTEMPTS:
                     raise
                 log.info("run %s starts again from its journal: %s", self.job.run_id, error)
@@ -176,18 +179,22 @@ class Drive:
             await self._talk.close()
             self.pen.write("resumed", {"epoch": self.pen.writer.lease.epoch})
 
-    async def _begin(self) -> None:
-        """A fresh process, brought to where the journal ends."""
+    async def _begin(self, diverged: bool) -> None:
+        """A fresh process, brought to where the journal ends. After a divergence it tells the lines of all commands."""
         history = self.pen.history
         self.work.begin_replay()
         self._now = history.started["now"]
         done = [await self._recorded(cid) for cid in history.order]
-        turn = await self._talk.open(history.started["seed"], self._now)
+        turn = await self._talk.open(history.started["seed"], self._now, 0 if diverged else len(history.calls))
+        if history.runtime != self._talk.runtime:
+            self.pen.write("runtime", {"version": self._talk.runtime})
         self.work.absorb(turn, [], self._now)
-        if done and turn.end is None:
-            self._now = done[-1].now
-            turn = await self._talk.deliver(tuple(done))
-            self.work.absorb(turn, [], self._now)
+        for first in range(0, len(done), REPLAYED_AT_ONCE):
+            if turn.end is None:
+                some = done[first : first + REPLAYED_AT_ONCE]
+                self._now = some[-1].now
+                turn = await self._talk.deliver(tuple(some))
+                self.work.absorb(turn, [], self._now)
         self._end = turn.end
         self.work.end_replay()
 

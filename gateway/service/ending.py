@@ -34,15 +34,22 @@ async def settle(floor: Floor, drive: Drive, outcome: Outcome) -> RunView:
     fields: dict[str, str | int | bytes] = {"updated": now, "lease_until": 0}
     if outcome.status is None:
         await drive.pen.flush(fields)
+        await _anchor(floor, drive, None)
         await floor.timers.set(drive.job.run_id, now)
         return seen
     drive.pen.write(*_last_entry(outcome), before)
     fields |= {"status": outcome.status.value, "view": _stored(seen)}
     await drive.pen.flush(fields)
+    await _anchor(floor, drive, outcome.status)
     if outcome.status is RunStatus.WAITING:
         until = outcome.waiting.until if outcome.waiting else None
         await floor.timers.set(drive.job.run_id, until or now + FAR_MS)
     return seen
+
+
+async def _anchor(floor: Floor, drive: Drive, status: RunStatus | None) -> None:
+    job, kept = drive.job, floor.config.gateway.retention
+    await floor.audit.settled(job.run_id, job.principal, job.session, drive.pen.writer, status, keep_seconds=kept)
 
 
 async def retire(floor: Floor, run_id: str) -> None:

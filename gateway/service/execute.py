@@ -198,7 +198,7 @@ class Runs:
     async def _open(self, job: Job, code: str) -> Drive:
         principal, now = job.principal, job.created_at
         started: dict[str, JSON] = {
-            "code_hash": hashlib.sha256(code.encode("utf-8", "replace")).hexdigest(),
+            "code_hash": _hash(code),
             "module_hash": job.module.hash,
             "seed": secrets.token_hex(16),
             "now": now,
@@ -215,6 +215,9 @@ class Runs:
             tenant=principal.tenant,
             now=now,
             first=[Liveness.check(principal.chain), *session],
+        )
+        self._floor.audit.opened(
+            run_id, principal, job.session, writer, code_sha256=started["code_hash"], module=job.module.hash
         )
         drive = self._runner.launch(job, writer)
         if not Liveness.alive(alive):
@@ -243,8 +246,10 @@ class Runs:
         view = RunView(run_id, session, RunStatus.REJECTED, principal.agent, created, body, stats)
         fields = _fields(job, RunStatus.REJECTED, code) | {"view": compact({"body": body, "stats": stats})}
         entry = Entry(0, "ended", created, {"status": "rejected", "diagnostics": body["diagnostics"]})
-        await self._floor.journal.open(run_id, fields, [entry], tenant=principal.tenant, now=created)
-        await self._floor.journal.expire(run_id, self._floor.config.gateway.retention)
+        kept = self._floor.config.gateway.retention
+        writer, _ = await self._floor.journal.open(run_id, fields, [entry], tenant=principal.tenant, now=created)
+        self._floor.audit.rejected(run_id, principal, session, writer, code_sha256=_hash(code), keep_seconds=kept)
+        await self._floor.journal.expire(run_id, kept)
         return view
 
     # --- waiting -----------------------------------------------------------------------------------------------
@@ -320,6 +325,10 @@ def _may_see(principal: Principal, record: Mapping[str, str]) -> bool:
     if principal.admin or record["token"] == principal.token_id:
         return True
     return principal.token_id in orjson.loads(record["chain"])[2:]
+
+
+def _hash(code: str) -> str:
+    return hashlib.sha256(code.encode("utf-8", "replace")).hexdigest()
 
 
 def _fields(job: Job, status: RunStatus, code: str) -> dict[str, str | int | bytes]:

@@ -12,6 +12,7 @@ from gateway.config import Config
 from gateway.model import JSON, Diagnostic, Principal
 from gateway.sandbox.checker import Checker
 from gateway.sandbox.pool import ProcessPool
+from gateway.service.audit import Audit
 from gateway.service.learn import Learner
 from gateway.store.bus import Bus
 from gateway.store.client import Client
@@ -40,6 +41,7 @@ class Floor:
     checker: Checker
     upstreams: Upstreams
     learner: Learner
+    audit: Audit
 
 
 @dataclass(frozen=True, slots=True)

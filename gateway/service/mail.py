@@ -11,7 +11,7 @@ from typing import Any
 from gateway.engine.replay import Call, History
 from gateway.model import JSON
 from gateway.service.pen import Pen
-from gateway.service.work import Work
+from gateway.service.work import Work, in_doubt
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +67,7 @@ def _resolve(message: Message, pen: Pen, work: Work, now: int) -> None:
     elif choice == "supply":
         work.finish(call.cid, {"v": message.get("value")}, now)
     else:
-        text = f"{call.name} was sent and its outcome is not known; it was decided that it failed."
-        work.finish(call.cid, {"e": {"name": "InDoubtError", "code": "in_doubt", "message": text}}, now)
+        work.finish(call.cid, in_doubt(call.name), now)
 
 
 def _wanted(history: History, message: Message, fits: Callable[[Call], bool]) -> Call | None:

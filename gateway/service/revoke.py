@@ -46,6 +46,9 @@ class Revoker:
         if ids:
             await self._floor.liveness.revoke(ids)
         stopped = await self.stop_runs(frozenset(ids))
+        for tenant, whose in sorted({(token.tenant, token.agent) for token in hit}):
+            theirs = [token.id for token in hit if (token.tenant, token.agent) == (tenant, whose)]
+            await self._floor.audit.record("token.revoked", tenant=tenant, agent=whose, tokens=theirs)
         return {"revoked": [token.id for token in hit], "runs_stopped": stopped}
 
     async def stop_runs(self, dead: frozenset[str]) -> int:

@@ -82,6 +82,7 @@ class Runner:
             # The run is another replica's, or the store is away: whoever finds its lease run out goes on with it.
             log.warning("run %s was left as it stands: %s", run_id, error)
         finally:
+            self._floor.audit.forget(run_id)
             self.drives.pop(run_id, None)
             drive.settled.set()
             await drive.close()
@@ -162,6 +163,7 @@ class Runner:
         if asleep:
             await self._sleep_on(drive)
         else:
+            await self._floor.audit.resumed(run_id, drive.job.principal, drive.job.session, pen.writer)
             pen.write("resumed", {"epoch": pen.writer.lease.epoch})
             await pen.flush({"status": "running", "updated": now})
             self.drives[run_id] = drive

@@ -12,6 +12,9 @@ from gateway.sandbox.pool import Process
 from gateway.service.floor import Floor, Job
 from gateway.service.outcome import Trace
 
+PROGRAM_CAPS = ("run_log_kb", "result_mb", "run_tool_calls", "run_concurrent_calls")
+"""Limits that the program's side keeps too, so that what is over them need not cross the pipe."""
+
 
 class Talk:
     """At most one process at a time; `open` after `close` begins a new one with a new trace."""
@@ -32,12 +35,18 @@ class Talk:
         return self._process is not None
 
     @property
+    def runtime(self) -> str:
+        """What the program runs on: version of the bridge and of Deno."""
+        return self._process.runtime if self._process else ""
+
+    @property
     def active_seconds(self) -> float:
         """Wall-clock time with a process, all processes of this drive together."""
         return self._active + (time.monotonic() - self._since if self._process else 0.0)
 
-    async def open(self, seed: str, now: int) -> Turn:
-        """A fresh process from the pool, started on the program. Returns its first turn."""
+    async def open(self, seed: str, now: int, replayed: int) -> Turn:
+        """A fresh process from the pool, started on the program. Returns its first turn. Commands up to `replayed` are
+        in the journal: they need no line."""
         self.trace = Trace()
         process = await self._floor.pool.acquire()
         self._process, self._since = process, time.monotonic()
@@ -45,8 +54,8 @@ class Talk:
         left = limits.run_active_seconds - self._active
         self._deadline = asyncio.get_running_loop().call_later(max(left, 0.0), self._too_long)
         job = self._job
-        caps = {"log_kb": limits.run_log_kb, "result_mb": limits.result_mb}
-        await process.send(Start(job.run_id, job.run_text, seed, now, job.module.tools, caps))
+        caps = {name: getattr(limits, name) for name in PROGRAM_CAPS}
+        await process.send(Start(job.run_id, job.run_text, seed, now, job.module.tools, caps, replayed))
         return await self._turn(process)
 
     async def deliver(self, items: tuple[Done, ...]) -> Turn:

@@ -15,6 +15,7 @@ from gateway.errors import Conflict, NotFound, Unauthenticated, UsageError
 from gateway.identity.keys import KeyRing
 from gateway.identity.tokens import Claims, mint, verify
 from gateway.model import JSON, Grant, Principal, Token
+from gateway.service.audit import Audit
 from gateway.service.views import iso
 from gateway.store.liveness import Liveness
 from gateway.store.sessions import Sessions
@@ -25,8 +26,17 @@ NARROWINGS_KEPT = 10_000
 
 
 class Tokens:
-    def __init__(self, config: Config, keys: KeyRing, sessions: Sessions, liveness: Liveness, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: Config,
+        keys: KeyRing,
+        sessions: Sessions,
+        liveness: Liveness,
+        clock: Clock,
+        audit: Audit | None = None,
+    ) -> None:
         self.reload(config)
+        self._audit = audit
         self._keys = keys
         self._sessions = sessions
         self._liveness = liveness
@@ -75,6 +85,9 @@ class Tokens:
             tuple(grants) or None,
         )
         minted = mint(self._claims(token), self._keys)
+        if self._audit is not None:
+            said = {"agent": agent, "jti": token_id, "parent": parent, "expires_at": expires_at}
+            await self._audit.record("token.issued", tenant=entitled.tenant, **said, narrowed=bool(grants))
         await self._admit(token, now)
         return {**_shown(token), "token": minted}
 

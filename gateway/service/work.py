@@ -42,6 +42,8 @@ class Work:
         self._checked_at = 0.0
         self.stirred = False
         """Whether something was written that a sleeping program has to be woken for."""
+        self._tickets: dict[int, calls.Ticket] = {}
+        """Of calls that were asked for and not begun yet."""
         self._given: set[str] = set()
         self._served: set[int] = set()
         self.book = Book()
@@ -98,6 +100,8 @@ class Work:
                     self._intend(command, digest)
                 if self.book.get(command.cid) is None:
                     self._todo.append(command)
+            case replay.InDoubt() if isinstance(command.options, dict) and command.options.get("onDoubt") == "throw":
+                self.completions.append((command.cid, in_doubt(command.name)))
             case replay.InDoubt(call) if self.book.get(command.cid) is None:
                 detail = f"{call.name} was sent and its outcome is not known: retry, supply its result, or fail it."
                 self.book.add(OpenCommand(command, call.at, None, detail, "in_doubt"))
@@ -113,7 +117,8 @@ class Work:
         if until is not None:
             data["until"] = until
         if command.kind == "tool":
-            data["class"] = calls.safety(self._floor, command.name)
+            ticket = self._tickets[command.cid] = calls.decide(self._floor, self._job, command)
+            data |= ticket.described()
         self._pen.write("call", {**data, **args, "line": command.line}, blobs)
 
     def _check_limits(self, command: Command) -> None:
@@ -131,16 +136,21 @@ class Work:
 
         Raises `Revoked`, `StaleWriter`, `StoreUnavailable`; then nothing was sent."""
         todo, self._todo = self._todo, []
-        tickets = {c.cid: calls.decide(self._floor, self._job, c) for c in todo if c.kind == "tool"}
+        decided, self._tickets = self._tickets, {}
+        tickets = {
+            c.cid: decided.get(c.cid) or calls.decide(self._floor, self._job, c) for c in todo if c.kind == "tool"
+        }
         for command in todo:
             if command.cid in tickets:
                 tickets[command.cid] = await self._admit(command, tickets[command.cid])
         if tickets:
+            self._floor.audit.hurry(self._job.run_id)
             asked = time.monotonic()
             reply = (await self._pen.flush(first=[Liveness.check(self._job.principal.chain)]))[0]
             if not Liveness.alive(reply):
                 raise Revoked
             self._checked_at = asked
+            await self._floor.audit.named(self._job.run_id)
         elif todo:
             await self._pen.flush()
         for command in todo:
@@ -196,8 +206,9 @@ class Work:
             one.work = self._tasks.start(self._tool(command, ticket), name=f"call {command.name}")
 
     async def _tool(self, command: Command, ticket: calls.Ticket) -> None:
+        began = time.monotonic()
         outcome = await calls.call_tool(self._floor, self._job, command, ticket.limits, self._check_alive, self._may_go)
-        self.complete(command.cid, outcome)
+        self.complete(command.cid, {**outcome, "ms": round((time.monotonic() - began) * 1000)})
 
     async def _check_alive(self) -> None:
         """Asked when a call has a slot and a connection: it may have waited for them since it was decided."""
@@ -301,6 +312,12 @@ class Work:
         if tasks:
             await asyncio.wait(tasks)
         return under_way
+
+
+def in_doubt(name: str) -> Outcome:
+    """The outcome of an unsafe call that was sent and never answered, once it is taken for failed."""
+    text = f"{name} was sent and its outcome is not known; it may have had its effect."
+    return {"e": {"name": "InDoubtError", "code": "in_doubt", "message": text}}
 
 
 def expired(kind: str, detail: str) -> Outcome:

@@ -154,7 +154,8 @@ class Connection:
                 await self._serve()
             except Exception as error:  # noqa: BLE001 - the task's boundary: whatever a server provokes is its state
                 self._failed(error, lived=time.monotonic() - began)
-            await self._pause()
+            if not self._closed:
+                await self._pause()
 
     async def close(self) -> None:
         """End the connection and the owner task, whatever state they are in."""

@@ -98,8 +98,16 @@ class Events:
         """What `Last-Event-ID` is to say when the stream is taken up again."""
         self.retry_seconds: float | None = None
         self._cap = cap
-        self._lines = Lines(cap + len("data: "))
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what came of an event that was torn off: another stream goes on after `last_id`."""
+        self._lines = Lines(self._cap + len("data: "))
         self._held = b""
+        self._id = self.last_id
+        self._begin()
+
+    def _begin(self) -> None:
         self._type = "message"
         self._data: list[bytes] = []
         self._size = 0
@@ -132,7 +140,7 @@ class Events:
             case b"event":
                 self._type = value.decode("utf-8", "replace")
             case b"id" if b"\0" not in value:
-                self.last_id = value.decode("utf-8", "replace")
+                self._id = value.decode("utf-8", "replace")
             case b"retry" if value.isdigit():
                 self.retry_seconds = int(value[:9]) / 1000
         return None
@@ -148,5 +156,6 @@ class Events:
     def _dispatch(self) -> Event | None:
         data = self._oversized or b"\n".join(self._data)
         event = Event(self._type, data) if data else None
-        self._type, self._data, self._size, self._oversized = "message", [], 0, None
+        self.last_id = self._id
+        self._begin()
         return event

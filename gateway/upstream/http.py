@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 import aiohttp
@@ -33,11 +33,12 @@ from gateway.upstream.http_client import HttpClient, is_event_stream
 from gateway.upstream.wire import Answer, Request, Wire, cancellation, error_code
 
 _SESSION_HEADER = "mcp-session-id"
-_RETRY_SECONDS = 1.0
+_RETRY_SECONDS, _SHORTEST_RETRY, _LONGEST_RETRY = 1.0, 0.1, 30.0
 _GOODBYE_SECONDS = 1.0
 _STALE = (UNSUPPORTED_PROTOCOL_VERSION, HEADER_MISMATCH)
 """Errors that say that the server is another than the one that was listed. Its tools are to be listed again."""
 _FRAMING_BYTES = 64
+"""Of an event, beside its data."""
 
 
 class HttpWire(Wire):
@@ -154,7 +155,7 @@ class HttpWire(Wire):
         while answer is None:
             if self._modern or events.last_id is None:
                 raise self.unavailable("ended the stream of an answer without the answer", sent=True)
-            await asyncio.sleep(events.retry_seconds or _RETRY_SECONDS)
+            await self._retry_delay(events)
             async with self._resumed(events) as again:
                 if not is_event_stream(again):
                     raise self.unavailable(f"does not resume an answer (HTTP {again.status})", sent=True)
@@ -176,7 +177,13 @@ class HttpWire(Wire):
                 raise self.too_large()
         return None
 
-    def _resumed(self, events: Events) -> Any:
+    async def _retry_delay(self, events: Events) -> None:
+        """As long as the server asks for, within reason."""
+        wanted = _RETRY_SECONDS if events.retry_seconds is None else events.retry_seconds
+        await asyncio.sleep(min(max(wanted, _SHORTEST_RETRY), _LONGEST_RETRY))
+
+    def _resumed(self, events: Events) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        events.restart()
         resume = {"Last-Event-ID": events.last_id} if events.last_id is not None else {}
         return self._client.request("GET", {**self._headers, "Accept": "text/event-stream", **resume})
 
@@ -202,22 +209,28 @@ class HttpWire(Wire):
                 task.cancel()
 
     async def _standing_stream(self) -> None:
-        """Notifications outside any answer. Servers without such a stream answer 405; one that cannot be reached any
-        more ends the wire, which is how a restart is noticed while nobody calls."""
+        """Notifications outside any answer. A server that cannot be reached any more ends the wire, which is how a
+        restart is noticed while nobody calls."""
         events = Events(self.cap)
-        with suppress(UpstreamError):
-            while _SESSION_HEADER in self._headers:
-                async with self._resumed(events) as response:
-                    if response.status == 404:
-                        self.end("has forgotten the session")
-                    if not is_event_stream(response):
-                        return
-                    while (batch := await self._client.events(response, events)) is not None:
-                        for event in batch:
-                            if isinstance(event.data, bytes):
-                                self.hand_over(self._parsed(event.data))
-                        self.check_flood(events.unfinished)
-                await asyncio.sleep(events.retry_seconds or _RETRY_SECONDS)
+        go_on = _SESSION_HEADER in self._headers
+        while go_on and not self.ended.done():
+            with suppress(UpstreamError):
+                go_on = await self._listen(events)
+            await self._retry_delay(events)
+
+    async def _listen(self, events: Events) -> bool:
+        """Hear one stream to its end. False: the server has none, which it says with 405."""
+        async with self._resumed(events) as response:
+            if response.status == 404:
+                self.end("has forgotten the session")
+            if not is_event_stream(response):
+                return False
+            while (batch := await self._client.events(response, events)) is not None:
+                for event in batch:
+                    if isinstance(event.data, bytes):
+                        self.hand_over(self._parsed(event.data))
+                self.check_flood(events.unfinished)
+        return True
 
 
 def _json_rpc_error(body: bytes) -> dict[str, Any] | None:

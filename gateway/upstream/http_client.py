@@ -81,11 +81,11 @@ class HttpClient:
                     url = target
             raise self._wire.unavailable("redirects in circles", sent=False)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError) as error:
-            reason = f"cannot be reached ({_brief(error)})"
+            reason = f"cannot be reached ({self._brief(error)})"
             self._wire.end(reason)
             raise self._wire.unavailable(reason, sent=False) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise self._wire.unavailable(f"broke the connection off ({_brief(error)})", sent=True) from error
+            raise self._wire.unavailable(f"broke the connection off ({self._brief(error)})", sent=True) from error
 
     @asynccontextmanager
     async def _sent(
@@ -99,6 +99,10 @@ class HttpClient:
             raise
         if not response.content.at_eof():
             self._tasks.start(_read_to_end(response), name=f"rest of a response of {self._wire.server}")
+
+    def _brief(self, error: Exception) -> str:
+        """The library's words without the URL, which may hold a key."""
+        return (str(error) or type(error).__name__).replace(str(self.url), "its URL")
 
     async def body(self, response: aiohttp.ClientResponse) -> bytes:
         """The whole body, decompressed. Raises UpstreamProtocolError as soon as it is over the wire's cap."""
@@ -150,16 +154,20 @@ def is_event_stream(response: aiohttp.ClientResponse) -> bool:
     return response.status == 200 and response.content_type == "text/event-stream"
 
 
+def resolve(base: URL, reference: str) -> URL | None:
+    """The HTTP URL that a server names, relative to `base` or not. None: it is none."""
+    try:
+        target = base.join(URL(reference))
+        target.origin()
+    except ValueError:
+        return None
+    return target
+
+
 def _redirect(response: aiohttp.ClientResponse) -> URL | None:
     """Where the same request is to be sent instead. 301 to 303 would turn a POST into a GET: only 307 and 308 count."""
     location = response.headers.get("Location")
-    if location is None or response.status not in (307, 308):
-        return None
-    return response.url.join(URL(location))
-
-
-def _brief(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    return resolve(response.url, location) if location is not None and response.status in (307, 308) else None
 
 
 def _proxy(url: URL, env: Mapping[str, str]) -> str | None:

@@ -12,7 +12,7 @@ from gateway.config import ServerConfig
 from gateway.errors import UpstreamError
 from gateway.tasks import Tasks
 from gateway.upstream.framing import Event, Events
-from gateway.upstream.http_client import HttpClient, is_event_stream
+from gateway.upstream.http_client import HttpClient, is_event_stream, resolve
 from gateway.upstream.wire import StreamWire
 
 _POST_HEADERS = {"Content-Type": "application/json"}
@@ -75,7 +75,7 @@ class SseWire(StreamWire):
         if event.type != "endpoint":
             self.incoming(event.data)
         elif isinstance(event.data, bytes) and not self._endpoint.done():
-            endpoint = self._client.url.join(URL(event.data.decode("utf-8", "replace")))
-            if endpoint.origin() != self._client.url.origin():
-                raise self.not_mcp(f"names an endpoint of another origin, {endpoint.origin()}")
+            endpoint = resolve(self._client.url, event.data.decode("utf-8", "replace"))
+            if endpoint is None or endpoint.origin() != self._client.url.origin():
+                raise self.not_mcp("names an endpoint that is not on its own origin")
             self._endpoint.set_result(endpoint)

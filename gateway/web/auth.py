@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.errors import GatewayError, StoreUnavailable, Unauthenticated, UsageError
 from gateway.identity.keys import same_secret
 from gateway.model import Principal
+from gateway.service.audit import ORIGIN, Origin
 from gateway.web.guard import under
 from gateway.web.operations import error_response
 
@@ -43,6 +44,7 @@ ADMIN = Principal(
 )
 
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
+_TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 _NOT_QUOTABLE = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
 
 
@@ -103,6 +105,8 @@ class BearerAuth:
         self._admin_key = admin_key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            ORIGIN.set(_origin(scope, Origin("anonymous")))
         if scope["type"] != "http" or not under(scope["path"], (MCP, API)):
             await self._app(scope, receive, send)
             return
@@ -113,6 +117,7 @@ class BearerAuth:
         except GatewayError as error:
             await self._challenge.response(error)(scope, receive, send)
         else:
+            ORIGIN.set(_origin(scope, Origin(principal.agent, principal.owner)))
             await self._app({**scope, "principal": principal}, receive, send)
 
     async def _principal(self, scope: Scope) -> Principal:
@@ -120,6 +125,13 @@ class BearerAuth:
         if under(scope["path"], (API,)) and same_secret(token, self._admin_key):
             return ADMIN
         return await self._resolve(token)
+
+
+def _origin(scope: Scope, who: Origin) -> Origin:
+    """For the audit record: who asks, from where, and in which trace (W3C Trace Context)."""
+    client = scope.get("client")
+    trace = _TRACE.fullmatch(Headers(scope=scope).get("traceparent", ""))
+    return replace(who, ip=client[0] if client else None, trace_id=trace[1] if trace else None)
 
 
 def _token(scope: Scope) -> str:

@@ -169,8 +169,7 @@ async def test_connecting(shell: Shell, gateway: Live) -> None:
     assert (code, written["url"]) == (0, f"{gateway.url}/mcp")
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_stdio_relays_to_the_gateway_that_runs(shell: Shell, mode: str) -> None:
+async def test_stdio_relays_to_the_gateway_that_runs(shell: Shell) -> None:
     command = StdioServerParameters(
         command=sys.executable, args=["-m", "gateway", "stdio", "--agent", "tester"], env=shell.environment
     )
@@ -179,7 +178,7 @@ async def test_stdio_relays_to_the_gateway_that_runs(shell: Shell, mode: str) ->
     async def note(progress: float, total: float | None, message: str | None) -> None:
         seen.append(progress)
 
-    async with Client(command, mode=mode) as client:
+    async with Client(command) as client:
         assert "fast" in str(client.instructions)
         assert [tool.name for tool in (await client.list_tools()).tools] == ["search", "execute", "result", "cancel"]
         code = f"progress(1, 2); {ADD}"

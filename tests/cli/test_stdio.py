@@ -6,7 +6,6 @@ import json
 import sys
 from pathlib import Path
 
-import pytest
 from mcp import Client, StdioServerParameters
 
 from tests.live import agent, stdio
@@ -18,12 +17,11 @@ CONFIG = {
 }
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_a_client_launches_a_whole_gateway(tmp_path: Path, mode: str) -> None:
+async def test_a_client_launches_a_whole_gateway(tmp_path: Path) -> None:
     file = tmp_path / "gateway.json"
     file.write_text(json.dumps(CONFIG))
     command = StdioServerParameters(command=sys.executable, args=["-m", "gateway", "stdio", "-c", str(file)])
-    async with Client(command, mode=mode) as client:
+    async with Client(command, mode="legacy") as client:
         assert "fast" in str(client.instructions)
         result = await client.call_tool("execute", {"code": "return await tools.fast.add({a: 1, b: 2})"})
     assert result.structured_content["result"] == {"sum": 3}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 import statistics
 import time
 from collections.abc import Iterator, Mapping
+from operator import truediv
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from codegen import ServerSpec, generate
 from codegen.ir import Array, Node, Object, Top
 from codegen.schema import convert
 from tests.codegen import corpus
+from tests.codegen.tokens import counts
 from tests.codegen.typecheck import deno_check, tsc_check
 
 pytestmark = pytest.mark.corpus
@@ -26,6 +27,10 @@ ISSUES = {
         "bitwarden/delete",
         "redis-official/delete",
         "ref-redis/delete",
+    },
+    # what the alternatives of these results have in common ("an error exactly if didError") is written for all of them
+    "result: the schema has an `if` whose contrary no type says": {
+        f"xcodebuild/{tool['name']}" for server, tool in corpus.tools() if server == "xcodebuild"
     },
     "creationType has an `enum` that nothing fits": {"netlify/netlify-coding-rules"},
 }
@@ -107,25 +112,17 @@ def test_nothing_falls_to_unknown_where_the_schema_says_more() -> None:
 
 # --- cost for the reader ---
 
-_TOKEN = re.compile(r"[^\W\d_]?[a-z]+|[A-Z]+|\d{1,3}|\s*\n+|\s+(?!\S)| ?[^\w\s]+|\s|\w")
-
-
-def tokens(text: str) -> int:
-    """About what o200k_base counts: its first step, words of more than a few syllables taken as one.
-    (Measured with the real vocabulary in benchmarks/codegen.py; the ratios differ by less than 0.03.)"""
-    return len(_TOKEN.findall(text))
-
 
 def test_declarations_cost_a_fraction_of_the_definitions() -> None:
-    module = corpus.module()
-    signatures, fulls = [], []
+    """At the median, in tokens of the definition as JSON."""
+    texts: list[str] = []
     for server, tool in corpus.tools():
-        decl = module.tools[server, tool["name"]]
-        raw = tokens(json.dumps(tool, ensure_ascii=False))
-        signatures.append(tokens(decl.signature) / raw)
-        fulls.append(tokens(decl.full) / raw)
-    assert statistics.median(signatures) <= 0.25
-    assert statistics.median(fulls) <= 0.60
+        decl = corpus.module().tools[server, tool["name"]]
+        texts += [json.dumps(tool, ensure_ascii=False), decl.signature, decl.full]
+    found = counts(texts)
+    raw, signatures, fulls = found[::3], found[1::3], found[2::3]
+    assert statistics.median(map(truediv, signatures, raw)) <= 0.22
+    assert statistics.median(map(truediv, fulls, raw)) <= 0.57
 
 
 def test_names_fit_one_line() -> None:
@@ -137,7 +134,7 @@ def test_names_fit_one_line() -> None:
 
 def test_summaries_say_what_tools_do() -> None:
     lines = {key: decl.name_line for key, decl in corpus.module().tools.items()}
-    assert "Make a GET request" in lines["twilio", "TwilioApiV2010--ListCall"]  # not "This is the public Twilio API"
+    assert "Retrieves a collection of calls" in lines["twilio", "TwilioApiV2010--ListCall"]  # not "This is the API"
     assert "Authenticates and analyzes" in lines["hubspot", "hubspot-get-user-details"]  # not "Purpose"
     assert "Lists compact workout summaries" in lines["hevy", "get-workouts"]  # not "Read-only"
     assert "Close the page" in lines["playwright", "browser_close"]

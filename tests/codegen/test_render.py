@@ -18,7 +18,7 @@ def tool(name: str, schema: Any = None, **more: Any) -> dict[str, Any]:
     return {"name": name, "inputSchema": {"type": "object", "properties": {}} if schema is None else schema, **more}
 
 
-def args(required: list[str] | None = None, **properties: Any) -> dict[str, Any]:
+def args(required: Any = None, **properties: Any) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required or []}
 
 
@@ -145,7 +145,9 @@ def test_a_server_given_in_two_parts_is_one() -> None:
     assert {name for _, name in module.tools} == {"a", "b"}
 
 
-LINK = args(["href"], href={**STRING, "description": "Where the link leads, as an absolute URL"}, rel=STRING)
+LINK = args(
+    ["href"], href={**STRING, "description": "Where the link leads, as an absolute URL"}, rel=STRING, title=STRING
+)
 
 
 def test_a_type_that_recurs_is_written_once_under_a_name() -> None:
@@ -154,10 +156,10 @@ def test_a_type_that_recurs_is_written_once_under_a_name() -> None:
     assert module.text.count("href: string") == 1
     assert "first?: web.Link; second?: web.Link" in module.text
     alone = module.tools["web", "open"].signature
-    assert alone.startswith("namespace web {\n  type Link = { href: string; rel?: string };\n}\n")
+    assert alone.startswith("namespace web {\n  type Link = { href: string; rel?: string; title?: string };\n}\n")
     # where it is needed once, it stands where it is needed
     assert module.tools["web", "save"].signature == (
-        "save(args?: { link?: { href: string; rel?: string } }): Promise<any>;"
+        "save(args?: { link?: { href: string; rel?: string; title?: string } }): Promise<any>;"
     )
 
 
@@ -237,7 +239,7 @@ await s.log({});
 await s.log({ repo_pth: "." });
 await s.log({ repo_path: 5 });
 await s.log({ repo_path: ".", maxCount: 5 });
-await s.lgo({ repo_path: "." });
+await s.logs({ repo_path: "." });
 const wrong: string = (await s.quiet()).id;
 (await s.exact()).nmae;
 """
@@ -285,7 +287,7 @@ def test_misuse_is_refused_with_the_name_that_was_meant(tmp_path: Path) -> None:
     ],
 )
 def test_a_dump_that_is_none_is_refused_with_the_place(data: Any, words: str) -> None:
-    with pytest.raises(ValueError, match="expected|has no|is no") as raised:
+    with pytest.raises(ValueError, match=r"expected|has no|is no") as raised:
         load_dump(data)
     assert words in str(raised.value)
 

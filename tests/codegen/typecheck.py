@@ -68,7 +68,8 @@ def tsc_check(folder: Path, files: Mapping[str, str], *roots: str) -> list[Probl
     compiler = typescript7()
     if compiler is None:
         return deno_check(folder, files, *roots)
-    _write(folder, files)
+    # It takes a value from a declaration file under the name of the file it declares only.
+    _write(folder, {name: content.replace('"./tools.d.ts"', '"./tools"') for name, content in files.items()})
     options = {"compilerOptions": OPTIONS, "files": list(roots or files)}
     (folder / "tsconfig.json").write_text(json.dumps(options))
     command = [str(compiler), "-p", ".", "--pretty", "false"]

@@ -25,7 +25,7 @@ class NotInstallable(Exception):
 
 
 class Browser:
-    """One window. Every method waits until the page that it leads to is there."""
+    """One window. What is looked for is waited for: a click may lead to another page."""
 
     def __init__(self, http: aiohttp.ClientSession, session: str) -> None:
         self._http = http
@@ -45,18 +45,18 @@ class Browser:
     async def url(self) -> str:
         return str(await self._send("GET", "/url"))
 
-    async def text(self) -> str:
-        """What a person reads on the page."""
-        return str(await self._send("GET", f"/element/{await self._find('body')}/text"))
+    async def sees(self, text: str) -> None:
+        """The page says this, now or soon. `text` has no double quotes."""
+        await self._find(f'//body[contains(normalize-space(.), "{text}")]', using="xpath")
+
+    async def visible(self, css: str) -> bool:
+        return bool(await self._send("GET", f"/element/{await self._find(css)}/displayed"))
 
     async def click(self, css: str) -> None:
         await self._send("POST", f"/element/{await self._find(css)}/click")
 
     async def type(self, css: str, text: str) -> None:
         await self._send("POST", f"/element/{await self._find(css)}/value", text=text)
-
-    async def run(self, script: str) -> Any:
-        return await self._send("POST", "/execute/sync", script=script, args=[])
 
     async def screenshot(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(await self._send("GET", "/screenshot")))
@@ -66,8 +66,8 @@ class Browser:
         log = await self._send("POST", "/se/log", type="browser")
         return [entry["message"] for entry in log if "favicon.ico" not in entry["message"]]
 
-    async def _find(self, css: str) -> str:
-        return str((await self._send("POST", "/element", using="css selector", value=css))[_ELEMENT])
+    async def _find(self, what: str, *, using: str = "css selector") -> str:
+        return str((await self._send("POST", "/element", using=using, value=what))[_ELEMENT])
 
 
 @asynccontextmanager
@@ -91,7 +91,12 @@ async def chromium(*, dark: bool = False, size: str = "800,1100") -> AsyncIterat
             f"--window-size={size}",
         ]
         options = {"binary": binary, "args": [*arguments, *(["--force-dark-mode"] if dark else [])]}
-        wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        wanted = {
+            "browserName": "chrome",
+            "timeouts": {"implicit": 10_000},
+            "goog:chromeOptions": options,
+            "goog:loggingPrefs": {"browser": "ALL"},
+        }
         async with aiohttp.ClientSession() as http:
             at = f"http://127.0.0.1:{int(port[1])}/session"
             async with http.post(at, json={"capabilities": {"alwaysMatch": wanted}}) as answer:

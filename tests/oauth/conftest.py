@@ -18,9 +18,11 @@ async def store(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clien
     embedded = Embedded(tmp_path_factory.mktemp("store"))
     await embedded.start()
     client = Client(embedded.url)
-    yield client
-    await client.close()
-    await embedded.close()
+    try:
+        yield client
+    finally:
+        await client.close()
+        await embedded.close()
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")

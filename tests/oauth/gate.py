@@ -294,9 +294,11 @@ async def replica(
             serving = group.create_task(server._serve(sockets=[bound]))
             while not server.started:
                 await asyncio.sleep(0.005)
-            yield gate
-            server.should_exit = True
-            await serving
+            try:
+                yield gate
+            finally:
+                server.should_exit = True
+                await serving
 
 
 @asynccontextmanager

@@ -61,8 +61,10 @@ async def serving(folder: Path) -> AsyncIterator[Site]:
     runner = web.ServerRunner(web.Server(site.answer), shutdown_timeout=0.1)
     await runner.setup()
     await web.SockSite(runner, bound, ssl_context=server_side).start()
-    yield site
-    await runner.cleanup()
+    try:
+        yield site
+    finally:
+        await runner.cleanup()
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:

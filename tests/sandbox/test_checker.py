@@ -40,7 +40,7 @@ async def running(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 @pytest_asyncio.fixture
 async def native(tmp_path: Path) -> AsyncIterator[Checker]:
-    async with checker(tmp_path, "typescript", check_seconds=0.7) as one:
+    async with checker(tmp_path, "typescript", check_seconds=1.5) as one:
         yield one
 
 
@@ -181,6 +181,23 @@ async def test_a_compiler_that_does_not_start_leaves_the_work_to_deno(tmp_path: 
     await running.close()
 
 
+async def test_typescript_takes_over_when_it_comes_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if typescript.find(tmp_path) is None:
+        pytest.skip("TypeScript 7 cannot be brought to this machine")
+    monkeypatch.setattr(typescript, "SHARED", tmp_path / "shared")
+    monkeypatch.setattr("gateway.sandbox.checker.BRING_SECONDS", 0)
+    running = Checker(data_dir=tmp_path, engine="auto")
+    await running.start()
+    assert running.stats.engine == "deno"
+    await running.load(MODULE, DECLARATIONS)
+    async with asyncio.timeout(30):
+        while running.stats.restarts == 0:
+            assert await is_right(running)
+    assert running.stats.engine == "typescript"
+    assert await is_right(running)
+    await running.close()
+
+
 async def test_nothing_is_left_behind(tmp_path: Path) -> None:
     left = tmp_path / "checker" / "999999999-left"
     left.mkdir(parents=True)
@@ -195,30 +212,31 @@ OWNER = """
 import asyncio, sys
 from pathlib import Path
 from gateway.engine.program import parse
-from tests.sandbox.checkers import MODULE, checker
+from gateway.sandbox.checker import Checker
 
 async def main():
-    async with checker(Path(sys.argv[1]), sys.argv[2], check_seconds=60) as running:
-        under_way = asyncio.create_task(running.check(parse(sys.stdin.read()), MODULE))
-        await asyncio.sleep(0.1)
-        print(running.stats.pid, flush=True)
-        await under_way
-        await asyncio.sleep(60)
+    running = Checker(data_dir=Path(sys.argv[1]), engine=sys.argv[2], check_seconds=60)
+    await running.start()
+    await running.load("m", "export const git: {};")
+    under_way = asyncio.create_task(running.check(parse(sys.stdin.read()), "m"))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    print(running.stats.pid, flush=True)
+    await under_way
 
 asyncio.run(main())
 """
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("source", [GOOD, LONG], ids=["idle", "at work"])
-async def test_it_dies_with_the_gateway(tmp_path: Path, engine: Engine, source: str) -> None:
+async def test_it_dies_with_the_gateway_even_while_it_works(tmp_path: Path, engine: Engine) -> None:
     if engine == "typescript" and await typescript.ensure(typescript.SHARED) is None:
         pytest.skip("TypeScript 7 cannot be brought to this machine")
     owner = await asyncio.create_subprocess_exec(
         sys.executable, "-c", OWNER, str(tmp_path), engine, stdin=PIPE, stdout=PIPE, cwd=Path(__file__).parents[2]
     )
     assert owner.stdin is not None and owner.stdout is not None
-    owner.stdin.write(source.encode())
+    owner.stdin.write(LONG.encode())
     owner.stdin.write_eof()
     server = int(await owner.stdout.readline())
     owner.kill()

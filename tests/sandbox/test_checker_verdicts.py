@@ -49,9 +49,10 @@ async def test_every_code_has_its_program() -> None:
 
 @pytest.mark.parametrize("code", REJECTED)
 async def test_a_code_that_rejects(running: Checker, code: int) -> None:
+    if code == 2563 and running.stats.engine == "deno":
+        pytest.skip("Deno's server breaks on such a function: it is rejected as too complex")
     found = (await check(running, REJECTED[code])).diagnostics
-    gave_up = code == 2563 and "too complex" in found[0].message  # Deno's server breaks on it
-    assert gave_up or code in {one.code for one in found}, found
+    assert code in {one.code for one in found}, found
 
 
 @pytest.mark.parametrize("code", HARMLESS)

@@ -84,6 +84,13 @@ async def test_no_process_is_used_twice(sandbox_dir: Path) -> None:
         assert len(pids) == 6
 
 
+async def test_the_data_folder_may_be_relative(sandbox_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(sandbox_dir.parent)
+    async with fresh(Path(sandbox_dir.name)) as pool:
+        ran = await run(pool, "return 1")
+        assert ran.value == 1
+
+
 async def test_without_spare_processes_they_are_started_on_demand(sandbox_dir: Path) -> None:
     async with fresh(sandbox_dir, size=0) as pool:
         ran = await run(pool, "return 1")

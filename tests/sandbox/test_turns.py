@@ -289,6 +289,15 @@ return 1;""",
     assert "already returned" in ran.said[0]
 
 
+async def test_a_refused_late_call_does_not_undo_the_return(pool: ProcessPool) -> None:
+    late = "(async () => {{ for (let i = 0; i < 20; i++) await null; {} }})();\nreturn 1;"
+    for call in ("await tools.t.echo();", "setTimeout(() => {}, 1);", "await state.set('k', 1);"):
+        ran = await run(pool, late.format(call))
+        assert (ran.value, ran.commands) == (1, [])
+    ran = await run(pool, late.format("throw new Error('really wrong');"))
+    assert "really wrong" in ran.error["message"]
+
+
 async def test_a_program_that_nothing_can_wake_fails_at_once(pool: ProcessPool) -> None:
     for code in ("await new Promise(() => {})", "await tools.t.echo(); await new Promise(() => {})"):
         ran = await run(pool, code)

@@ -77,6 +77,15 @@ def test_events_do_not_depend_on_chunks(places: list[int]) -> None:
     assert (parser.last_id, parser.retry_seconds) == ("7", 0.25)
 
 
+def test_a_torn_event_is_forgotten_and_not_counted_as_heard() -> None:
+    parser = Events(1_000)
+    assert parser.feed(b"id: 1\ndata: one\n\nid: 2\ndata: tw") == [Event("message", b"one")]
+    assert parser.last_id == "1"
+    parser.restart()
+    assert parser.feed(b"id: 2\ndata: two\n\n") == [Event("message", b"two")]
+    assert parser.last_id == "2"
+
+
 def test_an_oversized_event_comes_out_as_that_and_the_next_is_whole() -> None:
     parser = Events(1_000)
     big = json.dumps({"result": {"text": "x" * 5_000}, "jsonrpc": "2.0", "id": 2**30}).encode()

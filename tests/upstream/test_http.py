@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from gateway.config import ServerConfig, base_environment
-from gateway.errors import UpstreamProtocolError, UpstreamUnavailable
+from gateway.errors import UpstreamError, UpstreamProtocolError, UpstreamUnavailable
 from gateway.model import Catalog
 from gateway.upstream.pool import Upstreams
 from tests.servers.launch import free_port
@@ -381,7 +381,8 @@ async def test_an_answer_whose_stream_broke_off_is_taken_up_again(serve: Serve, 
 
     async def begin(request: Request, call: Message) -> Response:
         asked["id"] = call["id"]
-        return StreamingResponse(chunks(b"id: e1\nretry: 10\ndata:\n\n"), media_type="text/event-stream")
+        torn = b'id: e1\nretry: 10\ndata:\n\nid: e2\ndata: {"jsonrpc": "2.0", "id": 10737'
+        return StreamingResponse(chunks(torn), media_type="text/event-stream")
 
     async def resume(request: Request) -> Response:
         if "last-event-id" not in request.headers:
@@ -395,6 +396,38 @@ async def test_an_answer_whose_stream_broke_off_is_taken_up_again(serve: Serve, 
     upstreams = await start(s=config(await serve(server.app)))
     assert (await upstreams.call("s", "go", {})).content[0]["text"] == "at last"
     assert asked["from"] == "e1"
+
+
+@pytest.mark.parametrize("location", ["http://[::1", "mailto:a@b", "http://other.example/mcp", "/mcp"])
+async def test_no_redirect_leads_astray(serve: Serve, start: Start, location: str) -> None:
+    async def lead(request: Request, call: Message) -> Response:
+        return Response(status_code=308, headers={"Location": location})
+
+    upstreams = await start(s=config(await serve(Scripted(lead).app)))
+    with pytest.raises(UpstreamError):
+        await upstreams.call("s", "go", {})
+
+
+@pytest.mark.parametrize("endpoint", ["http://[::1", "http://other.example/messages", "data:,x"])
+async def test_an_sse_server_may_not_send_messages_elsewhere(serve: Serve, start: Start, endpoint: str) -> None:
+    async def events(request: Request) -> Response:
+        body = f"event: endpoint\ndata: {endpoint}\n\n".encode()
+        return StreamingResponse(chunks(body), media_type="text/event-stream")
+
+    url = await serve(Starlette(routes=[Route("/sse", events)]))
+    upstreams = await start(s=ServerConfig(type="sse", url=f"{url}/sse"))
+    assert "names an endpoint that is not on its own origin" in str(upstreams.status()[0].error)
+
+
+async def test_nonsense_instead_of_messages_does_no_harm(serve: Serve, start: Start) -> None:
+    nonsense = [{"method": []}, {"method": {}, "id": {}}, {"id": [1]}, {"id": None}, {"id": "1e9"}, [], None, 7]
+
+    async def odd(request: Request, call: Message) -> Response:
+        answer = {"jsonrpc": "2.0", "id": str(call["id"]), "result": text("fine")}
+        return StreamingResponse(chunks(sse(*nonsense, answer)), media_type="text/event-stream")
+
+    upstreams = await start(s=config(await serve(Scripted(odd).app)))
+    assert (await upstreams.call("s", "go", {})).content[0]["text"] == "fine"
 
 
 async def test_what_a_server_asks_in_the_middle_of_a_call_is_answered(serve: Serve, start: Start) -> None:

@@ -3,14 +3,13 @@
  * the code, the seed and the order of deliveries: a replay numbers alike.
  */
 
-import { fromHost, limitError, ValueError } from "./errors.ts";
+import { EndedError, fromHost, limitError, ValueError } from "./errors.ts";
 import {
   jsonQuote,
   mapDelete,
   mapGet,
   mapSet,
   mapSize,
-  NativeError,
   NativeMap,
   NativePromise,
   objectHasOwn,
@@ -71,7 +70,7 @@ export function toJson(value: unknown, what: string): string {
  * Throws when the run may not ask for more. The state changes last, where nothing can fail any more.
  */
 export function emit(kind: string, name: string, args: string, waiting: Waiting, options = ""): number {
-  if (ended) throw new NativeError("The program has already returned: a call that starts afterwards is refused.");
+  if (ended) throw new EndedError("The program has already returned: a call that starts afterwards is refused.");
   if (mapSize(pending) >= maxPending) {
     throw limitError("run_concurrent_calls", `More than ${maxPending} calls and timers are under way at once`);
   }

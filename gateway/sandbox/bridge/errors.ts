@@ -53,6 +53,9 @@ export class ValueError extends TypeError {
   }
 }
 
+/** A call came too late: the program had returned. */
+export class EndedError extends Error {}
+
 const CLASSES: Readonly<Record<string, new (message: string) => HostError>> = Object.assign(Object.create(null), {
   ToolError,
   PolicyError,
@@ -62,7 +65,7 @@ const CLASSES: Readonly<Record<string, new (message: string) => HostError>> = Ob
 });
 for (const name of Object.keys(CLASSES)) define(CLASSES[name].prototype, "name", name);
 // A frozen constructor keeps its parent; the prototypes stay open, for subclasses that assign a name.
-for (const own of [HostError, ValueError, ...Object.values(CLASSES)]) objectFreeze(own);
+for (const own of [HostError, ValueError, EndedError, ...Object.values(CLASSES)]) objectFreeze(own);
 
 /** Rebuilds an error that the host sent in answer to the call at `site`. */
 export function fromHost(sent: Record<string, unknown>, site: Site): Error {

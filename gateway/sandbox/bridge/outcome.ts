@@ -1,8 +1,8 @@
 /** How the program ended, and the rejections that nobody has handled yet. The first outcome counts. */
 
 import { endCommands, toJson } from "./commands.ts";
-import { describe, type Failure } from "./errors.ts";
-import { mapDelete, mapForEach, mapSet, NativeMap } from "./primordials.ts";
+import { describe, EndedError, type Failure } from "./errors.ts";
+import { isError, isPrototypeOf, mapDelete, mapForEach, mapSet, NativeMap } from "./primordials.ts";
 import { serialize } from "./values.ts";
 
 /** What `end` is in the last frame, as JSON text; empty while the program runs. */
@@ -41,9 +41,12 @@ export function failPlainly(failure: Failure): void {
   if (end === "") failWith(failure);
 }
 
-/** The engine's word that a promise was rejected without a handler. True: it is taken care of. */
+/**
+ * The engine's word that a promise was rejected without a handler. True: it is taken care of. That a call came after
+ * the program's return does not undo the return.
+ */
 export function onUnhandled(promise: object, reason: unknown): boolean {
-  mapSet(unhandled, promise, reason);
+  if (!isError(reason) || !isPrototypeOf(EndedError.prototype, reason)) mapSet(unhandled, promise, reason);
   return true;
 }
 
