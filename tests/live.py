@@ -156,9 +156,11 @@ async def _live(folder: Path, config: dict[str, Any]) -> AsyncIterator[Live]:
             serving = group.create_task(server._serve(sockets=[bound]))
             while not server.started:
                 await asyncio.sleep(0.005)
-            yield Live(services, f"http://{bound_config.gateway.listen}", http)
-            server.should_exit = True
-            await serving
+            try:
+                yield Live(services, f"http://{bound_config.gateway.listen}", http)
+            finally:
+                server.should_exit = True
+                await serving
 
 
 def agent(*servers: str) -> dict[str, Any]:

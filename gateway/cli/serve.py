@@ -13,6 +13,7 @@ from gateway.cli.output import Command
 from gateway.cli.remote import announce, config_option
 from gateway.config.load import load
 from gateway.errors import UsageError
+from gateway.service.signin import sign_in_code
 
 
 @click.command("serve", cls=Command)
@@ -48,7 +49,8 @@ def command(
 
     async def banner(services: app.Services) -> str:
         announce(services.config)
-        return _address(services) + (await _invitation(services, agent) if agent else "")
+        invitation = await _invitation(services, agent) if agent else ""
+        return _address(services) + await _sign_in(services) + invitation
 
     try:
         code = app.serve(config, config_path=config_path, watch=watch, json_logs=json_logs, banner=banner)
@@ -68,6 +70,12 @@ MCP code gateway {version("mcp-code-gateway")}
   Servers        {ready} of {len(servers)} ready: {", ".join(server.name for server in servers)}
   Data           {gateway.data_dir} ({store})
 """
+
+
+async def _sign_in(services: app.Services) -> str:
+    """Where a person signs in, with a code for the one who sees this terminal; with OIDC nobody needs one."""
+    code = await sign_in_code(services)
+    return f"  Sign in        {services.config.gateway.base_url}/ui/sign-in?code={code}\n" if code else ""
 
 
 async def _invitation(services: app.Services, agent: str) -> str:

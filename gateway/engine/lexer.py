@@ -14,6 +14,11 @@ from dataclasses import dataclass, field
 MAX_DEPTH = 200
 """Brackets inside brackets. Far above what anybody writes, far below what makes a compiler's recursion expensive."""
 
+MAX_TOKENS = 100_000
+"""Words and signs: some 350,000 characters of ordinary code, half a second's work for this reader."""
+_TOO_DEEP = f"More than {MAX_DEPTH} brackets are open here. Split the program into functions and statements."
+_TOO_LONG = f"The program has more than {MAX_TOKENS:,} words and signs. Keep data out of its text."
+
 LINE_BREAK = re.compile(r"\r\n|[\n\r]")
 
 _TOKEN = re.compile(
@@ -72,12 +77,11 @@ class Token:
 
 @dataclass(slots=True)
 class Tokens:
-    """All tokens in order. `fault` is the offset at which brackets stop to match, or of one nested too deeply."""
+    """All tokens in order. `fault` says where and why there are no more: brackets that do not match, or too much."""
 
     text: str
     all: list[Token] = field(default_factory=list)
-    fault: int | None = None
-    too_deep: bool = False
+    fault: tuple[int, str] | None = None
 
     def text_at(self, index: int) -> str:
         """The text of token `index`, empty where there is none."""
@@ -121,14 +125,17 @@ def lex(text: str) -> Tokens:
         token = Token(kind, text[start:end], start, end, len(open_brackets))
         tokens.append(token)
         if kind in _BRACKETED and not _pair(tokens, open_brackets):
-            found.fault = start
-            return found
-        if len(open_brackets) > MAX_DEPTH:
-            found.fault, found.too_deep = start, True
+            found.fault = start, f"This '{token.text[0]}' closes nothing."
+        elif len(open_brackets) > MAX_DEPTH:
+            found.fault = start, _TOO_DEEP
+        elif len(tokens) > MAX_TOKENS:
+            found.fault = start, _TOO_LONG
+        if found.fault is not None:
             return found
         match = _TOKEN.match(text, end)
     if open_brackets:
-        found.fault = tokens[open_brackets[-1]].start
+        bracket = tokens[open_brackets[-1]]
+        found.fault = bracket.start, f"This '{bracket.text[0]}' is never closed."
     return found
 
 

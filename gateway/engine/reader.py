@@ -7,10 +7,10 @@ from itertools import islice
 
 from gateway.engine.forms import Form, Function, level, read_expression, read_function, required_parameter, returns
 from gateway.engine.imports import DYNAMIC, Import, ImportRefused, find_dynamic, is_keyword, read_static
-from gateway.engine.lexer import MAX_DEPTH, lex
+from gateway.engine.lexer import lex
 
 MAX_FINDINGS = 20
-_LONGEST_HEAD = 100
+_LONGEST_HEAD = 30
 """Units before the opening brace of a declared class or namespace."""
 
 _VISIBLE = re.compile(r"[^\n\r\u2028\u2029]")
@@ -26,7 +26,6 @@ _ONE_EXPORT = "A program exports its default function and nothing else: `export 
 _TWO_DEFAULTS = "There are two default exports: a program has one."
 _NOT_RUNNABLE = "What a program exports as default is a function or a value: `export default async () => { … }`."
 _NO_ARGUMENT = "The program is called without arguments, so this one has no value: use the global `tools` instead."
-_TOO_DEEP = f"More than {MAX_DEPTH} brackets are open here. Split the program into functions and statements."
 
 
 class Reader:
@@ -48,7 +47,7 @@ class Reader:
         """Find the form. A text whose brackets do not match has none; it could end the function that it is put into."""
         tokens = self._tokens
         if tokens.fault is not None:
-            self._problem(tokens.fault, _TOO_DEEP if tokens.too_deep else _unpaired(self._text[tokens.fault]))
+            self._problem(*tokens.fault)
             return Form.BODY
         index = 0
         while index < len(tokens.all):
@@ -257,7 +256,3 @@ class Reader:
         start, end = self._tokens.all[first].start, self._tokens.all[last].end
         blank = _VISIBLE.sub(lambda match: " " * (1 + (match.group() > "\uffff")), self._text[start:end])
         self._overwrites.append((start, end, blank))
-
-
-def _unpaired(bracket: str) -> str:
-    return f"This '{bracket}' closes nothing." if bracket in ")]}" else f"This '{bracket}' is never closed."

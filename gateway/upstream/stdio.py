@@ -1,7 +1,7 @@
 """The stdio wire: one child process, one JSON-RPC message per line.
 
 Own pipes rather than the SDK's: they cap what a server may send, keep its stderr, end its whole process group, and cost
-0.1 ms of CPU per call instead of 0.5 ms.
+0.1 ms of CPU per call instead of 0.4 ms.
 """
 
 from __future__ import annotations

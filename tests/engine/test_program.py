@@ -125,6 +125,7 @@ PROBLEMS: list[tuple[str, int, int, str]] = [
     ("return 1;\n}", 2, 1, "This '}' closes nothing."),
     ("return (1];", 1, 10, "This ']' closes nothing."),
     ("return 1; } {", 1, 11, "This '}' closes nothing."),
+    ("a;\n" * 60_000, 50_001, 1, "Keep data out of its text"),
     (f"return {'[' * 300}{']' * 300};", 1, 8 + MAX_DEPTH, "brackets are open here"),
 ]
 WARNS: list[tuple[str, int | None]] = [

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from gateway.config import ServerConfig, base_environment
-from gateway.errors import UpstreamError, UpstreamProtocolError, UpstreamUnavailable
+from gateway.errors import PolicyDenied, UpstreamError, UpstreamProtocolError, UpstreamUnavailable
 from gateway.model import Catalog
 from gateway.upstream.pool import Upstreams
 from tests.servers.launch import free_port
@@ -151,6 +151,26 @@ async def test_a_forgotten_session_is_opened_anew_and_the_call_is_made_once(serv
     results = await asyncio.gather(*(upstreams.call("s", "go", {}) for _ in range(5)))
     assert [result.content[0]["text"] for result in results] == ["gone"] * 5
     assert {headers.get("mcp-session-id") for headers in server.headers[-5:]} == {"session-2"}
+
+
+async def test_what_stands_before_sending_is_asked_before_each_attempt(serve: Serve, start: Start) -> None:
+    server = Scripted()
+    upstreams = await start(s=config(await serve(server.app)))
+    asked: list[str] = []
+
+    async def allow() -> None:
+        asked.append(server.session)
+
+    async def deny() -> None:
+        raise PolicyDenied("The token was revoked.")
+
+    server.session = "session-2"
+    await upstreams.call("s", "go", {}, before_send=allow)
+    assert len(asked) == 2
+    calls = server.calls()
+    with pytest.raises(PolicyDenied):
+        await upstreams.call("s", "go", {}, before_send=deny)
+    assert server.calls() == calls
 
 
 async def test_a_session_that_is_refused_with_400_is_forgotten_too(serve: Serve, start: Start) -> None:
