@@ -21,7 +21,10 @@ MAX_SHAPES = 2_000
 """Object fields in one shape altogether."""
 MAX_ITEMS = 200
 """Items of one array that are looked at."""
+MAX_VALUES = 20_000
+"""Objects and arrays of one result that are looked at."""
 MAX_KEY = 200
+"""Length of a name from which an object is a map."""
 
 _SCALARS = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
 
@@ -57,6 +60,7 @@ class Observed:
 
 
 _NOTHING = Shape()
+_SCALAR_SHAPES = {kind: Shape(frozenset((name,))) for kind, name in _SCALARS.items()}
 _OPAQUE = Shape(opaque=True)
 
 
@@ -85,19 +89,23 @@ def from_json(data: Any) -> Observed:
 
 
 class _Budget:
-    def __init__(self) -> None:
-        self.left = MAX_SHAPES
+    """What may still be looked at of one result."""
 
-    def take(self, count: int) -> bool:
-        self.left -= count
-        return self.left >= 0
+    def __init__(self) -> None:
+        self.fields = MAX_SHAPES
+        self.values = MAX_VALUES
+
+    def takes(self, value: Mapping[str, Any]) -> bool:
+        self.fields -= len(value)
+        return self.fields >= 0
 
 
 def _shape(value: Any, depth: int, budget: _Budget) -> Shape:
-    kind = _SCALARS.get(type(value))
-    if kind is not None:
-        return Shape(frozenset((kind,)))
-    if depth >= MAX_DEPTH:
+    scalar = _SCALAR_SHAPES.get(type(value))
+    if scalar is not None:
+        return scalar
+    budget.values -= 1
+    if depth >= MAX_DEPTH or budget.values < 0:
         return _OPAQUE
     if isinstance(value, Mapping):
         return _object_shape(value, depth, budget)
@@ -110,7 +118,7 @@ def _shape(value: Any, depth: int, budget: _Budget) -> Shape:
 def _object_shape(value: Mapping[str, Any], depth: int, budget: _Budget) -> Shape:
     if len(value) > MAX_FIELDS or any(len(name) > MAX_KEY for name in value):
         return Shape(values=_merge_all(_shape(v, depth + 1, budget) for v in islice(value.values(), MAX_ITEMS)))
-    if not budget.take(len(value)):
+    if not budget.takes(value):
         return _OPAQUE
     return Shape(fields=tuple((k, Field(_shape(v, depth + 1, budget), False)) for k, v in sorted(value.items())))
 
@@ -123,9 +131,9 @@ def _merge_all(shapes: Iterable[Shape]) -> Shape:
 
 
 def _merge(left: Shape, right: Shape) -> Shape:
-    if left == right or right == _NOTHING:
+    if left is right or _says_nothing(right):
         return left
-    if left == _NOTHING:
+    if _says_nothing(left):
         return right
     values = _merge_optional(left.values, right.values)
     fields = _merge_fields(left.fields, right.fields)
@@ -135,6 +143,10 @@ def _merge(left: Shape, right: Shape) -> Shape:
     return Shape(
         left.kinds | right.kinds, _merge_optional(left.item, right.item), fields, values, left.opaque or right.opaque
     )
+
+
+def _says_nothing(shape: Shape) -> bool:
+    return not (shape.kinds or shape.item or shape.values or shape.opaque) and shape.fields is None
 
 
 def _merge_optional(left: Shape | None, right: Shape | None) -> Shape | None:
@@ -162,16 +174,22 @@ def _merge_fields(left: _Fields | None, right: _Fields | None) -> _Fields | None
 
 def _bounded(shape: Shape) -> Shape:
     """`shape` with at most MAX_SHAPES fields: the deepest levels go first."""
-    for depth in range(MAX_DEPTH, -1, -1):
-        if _count(shape) <= MAX_SHAPES:
-            return shape
-        shape = _cut(shape, depth)
+    widths = [0] * (MAX_DEPTH + 2)
+    _measure(shape, 0, widths)
+    total = 0
+    for depth, width in enumerate(widths):
+        total += width
+        if total > MAX_SHAPES:
+            return _cut(shape, depth)
     return shape
 
 
-def _count(shape: Shape) -> int:
-    below = [shape.item, shape.values, *(entry.shape for _, entry in shape.fields or ())]
-    return len(shape.fields or ()) + sum(_count(part) for part in below if part is not None)
+def _measure(shape: Shape, depth: int, widths: list[int]) -> None:
+    """Add the number of fields on each level to `widths`."""
+    widths[depth] += len(shape.fields or ())
+    for part in (shape.item, shape.values, *(entry.shape for _, entry in shape.fields or ())):
+        if part is not None:
+            _measure(part, depth + 1, widths)
 
 
 def _cut(shape: Shape, depth: int) -> Shape:
@@ -220,15 +238,24 @@ def _to_json(shape: Shape) -> dict[str, Any]:
 
 def _from_json(data: Any, depth: int) -> Shape:
     if not isinstance(data, Mapping) or depth > MAX_DEPTH + 1:
-        raise ValueError("an observed shape is an object of at most 9 levels")
-    fields = data.get("fields")
-    optional = set(data.get("optional", ()))
+        raise ValueError(f"an observed shape is an object of at most {MAX_DEPTH + 1} levels")
+    fields: tuple[tuple[str, Field], ...] | None = None
+    if "fields" in data:
+        optional = _names(data.get("optional", []))
+        if not isinstance(data["fields"], Mapping):
+            raise ValueError("the `fields` of an observed shape are an object")
+        below = {name: _from_json(shape, depth + 1) for name, shape in data["fields"].items()}
+        fields = tuple((name, Field(below[name], name in optional)) for name in sorted(below))
     return Shape(
-        frozenset(data.get("kinds", ())) & frozenset(_SCALARS.values()),
-        None if "item" not in data else _from_json(data["item"], depth + 1),
-        None
-        if fields is None
-        else tuple((name, Field(_from_json(fields[name], depth + 1), name in optional)) for name in sorted(fields)),
-        None if "values" not in data else _from_json(data["values"], depth + 1),
+        frozenset(_names(data.get("kinds", []))) & frozenset(_SCALARS.values()),
+        _from_json(data["item"], depth + 1) if "item" in data else None,
+        fields,
+        _from_json(data["values"], depth + 1) if "values" in data else None,
         data.get("opaque") is True,
     )
+
+
+def _names(data: Any) -> set[str]:
+    if not isinstance(data, list) or not all(isinstance(name, str) for name in data):
+        raise ValueError("`kinds` and `optional` of an observed shape are lists of strings")
+    return set(data)

@@ -22,14 +22,15 @@ from starlette.types import ASGIApp
 from gateway import telemetry
 from gateway.clock import now_ms
 from gateway.config import Config
-from gateway.config.changes import Changes, diff
+from gateway.config.changes import diff
 from gateway.config.environment import base_environment
 from gateway.config.load import load
-from gateway.errors import ConfigError, Conflict, GatewayError, StoreError
+from gateway.errors import ConfigError, Conflict, GatewayError
 from gateway.identity.keys import KeyRing, admin_key
 from gateway.model import JSON, Catalog
 from gateway.sandbox.checker import Checker
 from gateway.sandbox.pool import ProcessPool
+from gateway.service import health
 from gateway.service.audit import Audit
 from gateway.service.audit_desk import AuditDesk, Auditing, auditing
 from gateway.service.execute import Runs
@@ -96,71 +97,23 @@ class Services:
 
     async def health(self) -> Mapping[str, str | None]:
         """Each part's problem, None where it has none."""
-        return {"store": await self._store_problem(), "checker": self.floor.checker.problem()}
-
-    async def _store_problem(self) -> str | None:
-        try:
-            await self.floor.client.send("PING")
-        except StoreError as error:
-            return str(error)
-        return None
+        return await health.problems(self.floor)
 
     async def doctor(self) -> Sequence[Mapping[str, JSON]]:
         """`[{"name", "ok", "detail", "fix"}]`"""
-        store = await self._store_problem()
-        servers = self.upstreams.status()
-        bad = [server for server in servers if server.state == "failed"]
-        where = "embedded Valkey" if self.embedded else "redis_url"
-        return [
-            _check("store", store is None, store or f"{where} answers", "See the store's log."),
-            *self.floor.checker.doctor(),
-            *self.floor.pool.doctor(),
-            _check(
-                "servers",
-                not bad,
-                f"{len(servers) - len(bad)} of {len(servers)} ready"
-                + "".join(f"; {server.name}: {server.error}" for server in bad),
-                "See `gateway servers check`.",
-            ),
-            _check(
-                "audit",
-                not self.auditing.exporters.problems,
-                "; ".join(f"{sink}: {why}" for sink, why in self.auditing.exporters.problems.items())
-                or "nothing stands in its way",
-                "The record itself goes on, and is sent when its receiver is there again.",
-            ),
-        ]
+        return await health.doctor(self.floor, self.auditing.exporters, embedded=self.embedded is not None)
 
     async def reload(self, config: Config) -> None:
         """Take over what changed in the file; what did not goes on undisturbed."""
         changes = diff(self.config, config)
         if changes.restart:
             log.warning("these settings need a restart: %s", ", ".join(sorted(changes.restart)))
-        await self._record(changes, config)
+        await self.auditing.reload(changes, self.config, config)
         taken = {name: getattr(config.gateway, name) for name in changes.settings}
         config = config.model_copy(update={"gateway": self.config.gateway.model_copy(update=taken)})
         self.config = self.floor.config = self.floor.learner.config = config
         self.tokens.reload(config)
         await self.upstreams.apply(config.servers)
-
-    async def _record(self, changes: Changes, config: Config) -> None:
-        """What cannot be recorded is not taken over. Raises `StoreUnavailable`."""
-        await self.floor.audit.record(
-            "config.reloaded",
-            servers=sorted(changes.servers),
-            agents=sorted(changes.agents),
-            deny=changes.deny,
-            settings=sorted(changes.settings),
-        )
-        for name in sorted(changes.agents):
-            before, after = self.config.agents.get(name), config.agents.get(name)
-            what = "added" if before is None else "removed" if after is None else "changed"
-            for tenant in sorted({agent.tenant for agent in (before, after) if agent is not None}):
-                await self.floor.audit.record("agent.changed", tenant=tenant, agent=name, reason=what)
-
-
-def _check(name: str, ok: bool, detail: str, fix: str) -> dict[str, JSON]:
-    return {"name": name, "ok": ok, "detail": detail, "fix": "" if ok else fix}
 
 
 @asynccontextmanager
@@ -192,18 +145,17 @@ async def running(config: Config) -> AsyncIterator[Services]:
         publisher = Publisher(learner)
         owner = f"{socket.gethostname()}-{secrets.token_hex(4)}"
         journal = Journal(client, owner=owner)
-        audit = auditing(
-            config, client, journal, clock=now_ms, node=owner, retention=lambda: floor.config.gateway.retention
-        )
+        audit = auditing(config, client, journal, clock=now_ms, node=owner)
         floor = _floor(config, client, journal, modules, learner, audit.audit, on_change)
         services = _services(config, floor, embedded, search, publisher, audit)
         stack.push_async_callback(floor.checker.close)
         stack.push_async_callback(floor.pool.close)
         stack.push_async_callback(floor.upstreams.close)
-        async with asyncio.TaskGroup() as starting:
-            starting.create_task(floor.checker.start())
-            starting.create_task(floor.pool.start())
-            starting.create_task(floor.upstreams.start())
+        # Not a TaskGroup: what cannot start says so itself, not in an ExceptionGroup.
+        parts = (floor.checker.start(), floor.pool.start(), floor.upstreams.start())
+        for problem in await asyncio.gather(*parts, return_exceptions=True):
+            if problem is not None:
+                raise problem
         # What changes from here on is told by `on_change`.
         await on_change(floor.upstreams.catalog)
         await audit.start()

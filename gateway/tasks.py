@@ -34,7 +34,8 @@ class Tasks:
         while self._running:
             for task in self._running:
                 task.cancel()
-            await asyncio.wait(self._running)
+            # `asyncio.wait_for` of Python 3.11 may swallow a cancellation, so one that is not heard is said again.
+            await asyncio.wait(self._running, timeout=0.1)
 
     def __len__(self) -> int:
         return len(self._running)

@@ -35,8 +35,12 @@ class Redactor:
 
     def __init__(self, rules: Mapping[str, str], *, secrets: Iterable[str], key: bytes) -> None:
         self._rules = [(name_glob(pattern), mode) for pattern, mode in rules.items()]
-        self._secrets = sorted((s for s in secrets if len(s) >= SHORTEST_SECRET), key=len, reverse=True)
         self._key = key
+        self.blank(secrets)
+
+    def blank(self, secrets: Iterable[str]) -> None:
+        """These are the known secrets from now on."""
+        self._secrets = sorted((s for s in secrets if len(s) >= SHORTEST_SECRET), key=len, reverse=True)
 
     def mode(self, name: str) -> str:
         """How the arguments of the tool `server:tool` are shown."""

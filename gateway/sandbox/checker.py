@@ -10,10 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import shutil
 import signal
-import tempfile
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +19,10 @@ from typing import Any, Literal
 from gateway.engine.program import Program, parse
 from gateway.errors import CheckerUnavailable
 from gateway.sandbox import typescript
-from gateway.sandbox.checkserver import TOO_COMPLEX, CheckFailed, CheckResult, CheckServer, ModuleFolder
+from gateway.sandbox.checkserver import TOO_COMPLEX, CheckFailed, CheckResult, CheckServer
 from gateway.sandbox.engines import Engine, bundled, native
 from gateway.sandbox.lsp import START_SECONDS
+from gateway.sandbox.workspace import ModuleFolder, Workspace
 from gateway.tasks import Tasks
 
 __all__ = ["CheckResult", "Checker", "CheckerStats"]
@@ -42,7 +40,6 @@ MEMORY_EVERY = 16
 
 _MADE, _GONE = 1, 3
 _WARM_UP = parse("return tools;")
-_WORLD = Path(__file__).with_name("world.d.ts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +79,10 @@ class Checker:
         self._check_seconds = check_seconds
         self._kept_modules = kept_modules
         self._memory_bytes = memory_bytes
-        self._workspace: Path | None = None
+        self._workspace: Workspace | None = None
         self._engine: Engine | None = None
         self._server: CheckServer | None = None
         self._modules: OrderedDict[str, _Module] = OrderedDict()
-        self._modules_made = 0
         self._starting = asyncio.Lock()
         self._alone = asyncio.Lock()
         self._tasks = Tasks()
@@ -102,7 +98,7 @@ class Checker:
         """Start the server, bringing its engine if need be. Raises `CheckerUnavailable` when none can be started."""
         async with self._starting:
             if self._workspace is None:
-                self._workspace = await asyncio.to_thread(_make_workspace, self._data_dir)
+                self._workspace = await self._make_workspace()
             if self._engine is None:
                 self._engine = await self._choose(self._workspace)
         await self._live()
@@ -114,10 +110,17 @@ class Checker:
         if self._server is not None:
             await self._server.process.close()
         if self._workspace is not None:
-            await asyncio.to_thread(shutil.rmtree, self._workspace, ignore_errors=True)
+            await asyncio.to_thread(self._workspace.remove)
 
-    async def _choose(self, workspace: Path) -> Engine:
-        deno = bundled(workspace / "deno")
+    async def _make_workspace(self) -> Workspace:
+        try:
+            return await asyncio.to_thread(Workspace, self._data_dir)
+        except OSError as error:
+            self._problem = f"The type checker has no folder to work in: {error}."
+            raise CheckerUnavailable(self._problem, fix="Make `data_dir` writable.") from error
+
+    async def _choose(self, workspace: Workspace) -> Engine:
+        deno = bundled(workspace.path / "deno")
         if self._choice == "deno":
             return deno
         bringing = self._tasks.start(typescript.ensure(self._data_dir), name="bring-typescript")
@@ -155,14 +158,14 @@ class Checker:
         if self._engine is None or self._workspace is None or self._closed:
             raise CheckerUnavailable("The type checker is not running.", fix="It starts with the gateway; see its log.")
         try:
-            return await CheckServer.start(self._engine, self._workspace)
+            return await CheckServer.start(self._engine, self._workspace.path)
         except CheckerUnavailable as error:
             self._problem = str(error)
             if self._choice != "auto" or self._engine.name == "deno":
                 raise
             log.warning("%s Going on with Deno's language server.", error)
-        self._adopt(bundled(self._workspace / "deno"))
-        return await CheckServer.start(self._engine, self._workspace)
+        self._adopt(bundled(self._workspace.path / "deno"))
+        return await CheckServer.start(self._engine, self._workspace.path)
 
     def _use(self, server: CheckServer) -> None:
         self._restarts += self._server is not None
@@ -198,7 +201,7 @@ class Checker:
         """Check with another engine from the next start on."""
         self._engine = engine
         for module in self._modules.values():
-            _write(module.folder, engine)
+            module.folder.write(engine)
 
     async def _warm(self, server: CheckServer) -> None:
         """Let a fresh server read all modules, the latest used first."""
@@ -223,21 +226,18 @@ class Checker:
         if module_hash in self._modules:
             return
         assert self._workspace is not None
-        self._modules_made += 1
-        folder = ModuleFolder(self._workspace / f"module{self._modules_made}", declarations)
-        _write(folder, server.engine)
+        folder = self._workspace.module(declarations, server.engine)
         self._modules[module_hash] = _Module(folder)
         server.process.files_changed({(folder.path / server.engine.config_file).as_uri(): _MADE})
         self._forget_oldest(server)
         await self._check(_WARM_UP, folder, START_SECONDS)
 
     def _forget_oldest(self, server: CheckServer) -> None:
-        """Let the least recently used modules go that nobody is using."""
-        unused = [key for key, module in self._modules.items() if not module.users]
-        for key in unused[: len(self._modules) - self._kept_modules]:
-            path = self._modules.pop(key).folder.path
-            gone = [entry.as_uri() for entry in path.iterdir()]
-            shutil.rmtree(path, ignore_errors=True)
+        """Let the least recently used modules go that nobody is using; never the newest."""
+        surplus = max(0, len(self._modules) - self._kept_modules)
+        unused = [key for key in list(self._modules)[:-1] if not self._modules[key].users]
+        for key in unused[:surplus]:
+            gone = self._modules.pop(key).folder.remove()
             server.process.files_changed(dict.fromkeys(gone, _GONE))
 
     async def check(self, program: Program, module_hash: str) -> CheckResult:
@@ -324,37 +324,3 @@ class Checker:
             else ""
         )
         return [{"name": "type checker", "ok": self._problem is None, "detail": detail, "fix": fix}]
-
-
-def _make_workspace(data_dir: Path) -> Path:
-    """A folder for this process, with the program's world in it. What killed gateways left is cleared away."""
-    home = data_dir / "checker"
-    home.mkdir(parents=True, exist_ok=True)
-    for left in home.iterdir():
-        if not _is_running(left.name.partition("-")[0]):
-            shutil.rmtree(left, ignore_errors=True)
-    workspace = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=home)).resolve()
-    shutil.copyfile(_WORLD, workspace / _WORLD.name)
-    return workspace
-
-
-def _is_running(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, ValueError):
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _write(folder: ModuleFolder, engine: Engine) -> None:
-    """Raises `CheckerUnavailable` when the data folder takes no more files."""
-    try:
-        folder.path.mkdir(exist_ok=True)
-        for name, text in engine.files(folder.declarations).items():
-            (folder.path / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CheckerUnavailable(
-            f"The tools' declarations cannot be written: {error}.", fix="Look at the disk."
-        ) from error

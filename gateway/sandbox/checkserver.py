@@ -14,6 +14,7 @@ from gateway.errors import CheckerUnavailable
 from gateway.model import Diagnostic
 from gateway.sandbox.engines import Engine
 from gateway.sandbox.lsp import AnswerRefused, AnswerTooLarge, LanguageServer
+from gateway.sandbox.workspace import ModuleFolder
 
 _TOO_MUCH = "The type checker has too much to say about this program. Correct what is wrong at its beginning first."
 _TOO_COMPLEX = (
@@ -35,14 +36,6 @@ class CheckFailed(CheckerUnavailable):
 
 
 TOO_COMPLEX = CheckResult((Diagnostic(1, 1, _TOO_COMPLEX),), ())
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleFolder:
-    """The tools that programs are checked against, as the server finds them on disk."""
-
-    path: Path
-    declarations: str
 
 
 class CheckServer:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gateway.clock import Clock
-from gateway.config import Config
+from gateway.config import Changes, Config
 from gateway.engine import record
 from gateway.engine.record import Body, Filter
 from gateway.engine.redact import Redactor
@@ -74,10 +74,29 @@ class Auditing:
     desk: AuditDesk
     upkeep: AuditUpkeep
     exporters: Exporters
+    redactor: Redactor
 
     async def start(self) -> None:
         await self.upkeep.start()
         await self.exporters.start()
+
+    async def reload(self, changes: Changes, before: Config, after: Config) -> None:
+        """Another configuration is about to be taken over, which goes into the record. Raises `StoreUnavailable`: then
+        it must not be."""
+        await self.audit.record(
+            "config.reloaded",
+            servers=sorted(changes.servers),
+            agents=sorted(changes.agents),
+            deny=changes.deny,
+            settings=sorted(changes.settings),
+        )
+        for name in sorted(changes.agents):
+            was, is_now = before.agents.get(name), after.agents.get(name)
+            what = "added" if was is None else "removed" if is_now is None else "changed"
+            for tenant in sorted({agent.tenant for agent in (was, is_now) if agent is not None}):
+                await self.audit.record("agent.changed", tenant=tenant, agent=name, reason=what)
+        self.redactor.blank(before.secrets | after.secrets)
+        self.upkeep.retention_seconds = _retention(after)
 
     async def close(self) -> None:
         """After the last run has settled."""
@@ -86,11 +105,13 @@ class Auditing:
         await self.exporters.close()
 
 
-def auditing(
-    config: Config, client: Client, journal: Journal, *, clock: Clock, node: str, retention: Callable[[], int]
-) -> Auditing:
-    """Put the parts together; `node` names this replica, `retention` says how long runs are kept now (s). Raises
-    `ConfigError` for keys that cannot be used."""
+def _retention(config: Config) -> int:
+    """Seconds. What proves a run is kept at least as long as the run."""
+    return max(config.gateway.audit.retention, config.gateway.retention)
+
+
+def auditing(config: Config, client: Client, journal: Journal, *, clock: Clock, node: str) -> Auditing:
+    """Put the parts together; `node` names this replica. Raises `ConfigError` for keys that cannot be used."""
     settings, data_dir = config.gateway.audit, config.gateway.data_dir
     keys, store = KeyRing.load_or_create(data_dir, CHECKPOINTS), AuditStore(client)
     redactor = Redactor(settings.redact, secrets=config.secrets, key=audit_key(data_dir))
@@ -99,6 +120,7 @@ def auditing(
     return Auditing(
         audit,
         AuditDesk(audit, store, reader, AuditVerifier(store, keys, clock)),
-        AuditUpkeep(audit, store, clock, retention=lambda: max(settings.retention, retention())),
+        AuditUpkeep(audit, store, clock, retention_seconds=_retention(config)),
         Exporters(sinks(settings, data_dir), reader, store, node=node),
+        redactor,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.clock import Clock
@@ -28,14 +28,14 @@ _LIVE = ("running", "waiting")
 
 
 class AuditUpkeep:
-    """Every replica does all of it: what another one has done already is not due any more. `retention` says how long
-    records are kept (s); it is asked each time."""
+    """Every replica does all of it: what another one has done already is not due any more. Records are kept for
+    `retention_seconds`, which may be changed."""
 
-    def __init__(self, audit: Audit, store: AuditStore, clock: Clock, *, retention: Callable[[], int]) -> None:
+    def __init__(self, audit: Audit, store: AuditStore, clock: Clock, *, retention_seconds: int) -> None:
         self._audit = audit
         self._store = store
         self._clock = clock
-        self._retention = retention
+        self.retention_seconds = retention_seconds
         self._tasks = Tasks()
         self._stopping = asyncio.Event()
         self._last: dict[str, int] = {}
@@ -112,7 +112,7 @@ class AuditUpkeep:
     async def _trim(self, tenant: str) -> None:
         """Drop what is older than the retention, up to a checkpoint: the one that the rest stands on from then on."""
         stands = await self._store.state(tenant)
-        cutoff = self._clock() - self._retention() * 1000
+        cutoff = self._clock() - self.retention_seconds * 1000
         latest = await self._store.last_checkpoint(tenant, cutoff)
         if latest is None or (first := record.number_of(latest)) <= stands.first:
             return

@@ -16,9 +16,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from mcp import Client, MCPError
-from mcp.client.session import IncomingMessage
-from mcp.client.subscriptions import SubscriptionLost
-from mcp_types import METHOD_NOT_FOUND, ToolListChangedNotification
 
 from gateway.config import ServerConfig
 from gateway.errors import UpstreamError, UpstreamUnavailable
@@ -28,7 +25,7 @@ from gateway.upstream.http import HttpWire
 from gateway.upstream.session import CLIENT_INFO, Session
 from gateway.upstream.sse import SseWire
 from gateway.upstream.stdio import StdioWire
-from gateway.upstream.wire import Wire
+from gateway.upstream.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +70,6 @@ class Connection:
         self._outcome = asyncio.Event()
         """Set, and replaced, when an attempt to connect has come out one way or the other."""
         self._hurry = asyncio.Event()
-        self._changed = asyncio.Event()
 
     # --- for calls -------------------------------------------------------------------------------------------------
 
@@ -168,6 +164,7 @@ class Connection:
     async def _serve(self) -> None:
         """One connection from beginning to end. Always raises."""
         wire = _WIRES[self.config.transport](self.name, self.config, self._base_env)
+        watch = Watch(self._list, seconds=self.config.connect_timeout_seconds)
         began = time.monotonic()
         try:
             async with asyncio.timeout(self.config.connect_timeout_seconds) as deadline:
@@ -176,7 +173,7 @@ class Connection:
                     bridge.transport(wire),
                     mode="legacy" if self._legacy else "auto",
                     client_info=CLIENT_INFO,
-                    message_handler=self._on_message,
+                    message_handler=watch.hear,
                     cache=None,
                 ) as client:
                     session = Session(wire, client)
@@ -186,7 +183,7 @@ class Connection:
                     deadline.reschedule(None)
                     self._latency_ms = round((time.monotonic() - began) * 1000, 1)
                     self._ready(session)
-                    await self._watch(session, client)
+                    await watch.run(session, client)
         except TimeoutError:
             limit = self.config.connect_timeout_seconds
             raise wire.unavailable(f"did not finish its handshake within {limit:g} s", sent=False) from None
@@ -233,56 +230,6 @@ class Connection:
                 await self._hurry.wait()
         except TimeoutError:
             pass
-
-    async def _watch(self, session: Session, client: Client) -> None:
-        """Keep the list of tools fresh until the wire ends."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._until_ended(session.wire))
-            tasks.create_task(self._relist(session))
-            if session.has_subscriptions:
-                tasks.create_task(self._subscribe(client))
-
-    async def _until_ended(self, wire: Wire) -> None:
-        raise wire.unavailable(await asyncio.shield(wire.ended), sent=False)
-
-    async def _on_message(self, message: IncomingMessage) -> None:
-        if isinstance(message, ToolListChangedNotification):
-            self._changed.set()
-
-    async def _relist(self, session: Session) -> None:
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            began = time.monotonic()
-            try:
-                async with asyncio.timeout(self.config.connect_timeout_seconds):
-                    await self._list(session)
-            except UpstreamUnavailable as error:
-                # Another server may be there now, with which nothing is agreed: begin anew.
-                session.wire.end(f"does not list its tools any more ({error.message})")
-            except (UpstreamError, TimeoutError) as error:
-                log.warning("upstream %s: its tools cannot be listed again: %s", self.name, error)
-            # A server that announces changes without end gets half of the time at most.
-            await asyncio.sleep(time.monotonic() - began)
-
-    async def _subscribe(self, client: Client) -> None:
-        """The modern era's stream of changes, opened again when it breaks off."""
-        delay = _HURRIED_DELAY
-        while True:
-            try:
-                async with client.listen(tools_list_changed=True) as changes:
-                    # What changed between listing and listening is not told.
-                    self._changed.set()
-                    async for _ in changes:
-                        delay = _HURRIED_DELAY
-            except MCPError as error:
-                self._changed.set()
-                if error.code == METHOD_NOT_FOUND:
-                    return
-            except SubscriptionLost:
-                pass
-            await asyncio.sleep(delay * random.uniform(0.5, 1))
-            delay = min(_LONGEST_DELAY, delay * 2)
 
     async def _list(self, session: Session) -> None:
         raw_tools, cut = await session.list_tools()

@@ -78,7 +78,7 @@ class Replica:
         self.audit = Audit(self.store, self.redactor, keys=self.keys, clock=clock, node=name)
         self.reader = AuditReader(self.store, self.journal, self.redactor)
         self.verifier = AuditVerifier(self.store, self.keys, clock)
-        self.upkeep = AuditUpkeep(self.audit, self.store, clock, retention=lambda: 365 * DAY)
+        self.upkeep = AuditUpkeep(self.audit, self.store, clock, retention_seconds=365 * DAY)
 
     async def open(self, who: Principal | None = None) -> Writer:
         """A run that has begun."""

@@ -75,7 +75,7 @@ def test_it_stays_small_whatever_comes() -> None:
     observed: Observed | None = None
     start = time.process_time()
     for _ in range(200):
-        observed = observe(observed, random_value(source, 12))
+        observed = observe(observed, random_value(source, 6))
     assert observed is not None
     assert len(json.dumps(to_json(observed))) < MAX_SHAPES * 120
     assert time.process_time() - start < 20

@@ -241,7 +241,7 @@ await s.log({ repo_path: 5 });
 await s.log({ repo_path: ".", maxCount: 5 });
 await s.logs({ repo_path: "." });
 const wrong: string = (await s.quiet()).id;
-(await s.exact()).nmae;
+(await s.exact()).names;
 """
 
 

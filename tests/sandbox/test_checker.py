@@ -23,7 +23,7 @@ from tests.sandbox.checkers import DECLARATIONS, ENGINES, MODULE, check, checker
 GOOD = "return (await tools.git.gitStatus()).clean;"
 BAD = "return (await tools.git.gitStatus()).claen;"
 SLOW = "let x: string | null = null; " + "if (Math.random()) x = 'a'; else x = null; x; " * 400 + BAD
-ENDLESS = f"return {'1+' * 60_000}1;"
+ENDLESS = "async " * 60_000
 LONG = """
 type L<N extends number, A extends 0[] = []> = A["length"] extends N ? A : L<N, [...A, 0]>;
 type M2<J extends 0[]> = J extends [infer _, ...infer R extends 0[]] ? [0, ...M2<R>] : [];
@@ -144,6 +144,20 @@ async def test_modules_differ_and_the_oldest_goes(tmp_path: Path) -> None:
         await running.load(MODULE, DECLARATIONS)
         assert await is_right(running)
         assert running.stats.modules == 2
+
+
+async def test_modules_stay_as_long_as_there_is_room(tmp_path: Path) -> None:
+    async with checker(tmp_path, "typescript", kept_modules=4) as running:
+        names = ("one", "two", "three")
+        for name in names:
+            await running.load(name, f"export const {name}: {{ call(args: {{}}): Promise<string>; }};\n")
+        for name in names:
+            assert (await check(running, f"return tools.{name}.call({{}});", name)).diagnostics == ()
+        assert await is_right(running)
+
+
+async def test_a_text_that_is_too_long_is_rejected(native: Checker) -> None:
+    assert (await check(native, f"return '{'x' * 1_000_000}';")).diagnostics
 
 
 async def test_a_module_may_come_and_go_while_it_runs(running: Checker) -> None:

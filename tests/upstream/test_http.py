@@ -1,12 +1,9 @@
-"""Streamable HTTP against servers that answer byte by byte what the test wants: the odd ends of the transport."""
+"""Streamable HTTP: sessions, restarts, redirects, credentials, proxies."""
 
 from __future__ import annotations
 
 import asyncio
-import gzip
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 from starlette.applications import Starlette
@@ -15,132 +12,12 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from gateway.config import ServerConfig, base_environment
-from gateway.errors import PolicyDenied, UpstreamError, UpstreamProtocolError, UpstreamUnavailable
+from gateway.errors import PolicyDenied, UpstreamError, UpstreamUnavailable
 from gateway.model import Catalog
 from gateway.upstream.pool import Upstreams
 from tests.servers.launch import free_port
 from tests.upstream.conftest import Serve, Start, serving
-
-Message = dict[str, Any]
-Handler = Callable[[Request, Message], Awaitable[Response]]
-
-
-def reply(message: Message, result: Any, **headers: str) -> Response:
-    return JSONResponse({"jsonrpc": "2.0", "id": message["id"], "result": result}, headers=headers)
-
-
-def text(value: str) -> Message:
-    return {"content": [{"type": "text", "text": value}]}
-
-
-def sse(*messages: Any, event_id: str | None = None) -> bytes:
-    prefix = f"id: {event_id}\n" if event_id is not None else ""
-    return "".join(f"{prefix}event: message\ndata: {json.dumps(message)}\n\n" for message in messages).encode()
-
-
-async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
-    for part in parts:
-        yield part
-
-
-class Scripted:
-    """A server of one tool, `go`, whose `tools/call` is answered by `on_call`. Keeps every message that it gets."""
-
-    def __init__(
-        self, on_call: Handler | None = None, *, modern: bool = False, tools: tuple[str, ...] = ("go",)
-    ) -> None:
-        self.on_call = on_call
-        self.modern = modern
-        self.tools = tools
-        self.session = "session-1"
-        self.messages: list[Message] = []
-        self.headers: list[dict[str, str]] = []
-        self.on_get: Callable[[Request], Awaitable[Response]] | None = None
-        self.on_listen: Callable[[Request], Awaitable[Response]] | None = None
-        self.streaming = asyncio.Event()
-        self.deleted = asyncio.Event()
-        self.app = Starlette(routes=[Route("/mcp", self.handle, methods=["GET", "POST", "DELETE"])])
-
-    def calls(self) -> int:
-        return sum(message.get("method") == "tools/call" for message in self.messages)
-
-    async def handle(self, request: Request) -> Response:
-        if request.method == "GET":
-            if request.headers.get("mcp-session-id") != self.session:
-                return Response(status_code=404)
-            return await self.stream(request, self.on_get)
-        if request.method == "DELETE":
-            self.deleted.set()
-            return Response()
-        message = await request.json()
-        self.messages.append(message)
-        self.headers.append(dict(request.headers))
-        if "id" not in message or "method" not in message:
-            return Response(status_code=202)
-        return await self.answer(request, message)
-
-    async def stream(self, request: Request, opened: Callable[[Request], Awaitable[Response]] | None) -> Response:
-        if opened is None:
-            return Response(status_code=405)
-        self.streaming.set()
-        return await opened(request)
-
-    async def answer(self, request: Request, message: Message) -> Response:
-        match message["method"]:
-            case "server/discover" if self.modern:
-                capabilities: Message = {"tools": {"listChanged": self.on_listen is not None}}
-                return reply(
-                    message,
-                    {
-                        "supportedVersions": ["2026-07-28"],
-                        "capabilities": capabilities,
-                        "resultType": "complete",
-                        "ttlMs": 0,
-                        "cacheScope": "public",
-                    },
-                )
-            case "subscriptions/listen" if self.on_listen is not None:
-                return await self.stream(request, self.on_listen)
-            case "initialize" if not self.modern:
-                result = {
-                    "protocolVersion": "2025-11-25",
-                    "capabilities": {},
-                    "serverInfo": {"name": "s", "version": "1"},
-                }
-                return reply(message, result, **{"Mcp-Session-Id": self.session})
-            case "tools/list":
-                if not self.modern and not any(
-                    each.get("method") == "notifications/initialized" for each in self.messages
-                ):
-                    error = {"code": -32002, "message": "Server not initialized"}
-                    return JSONResponse({"jsonrpc": "2.0", "id": message["id"], "error": error})
-                return reply(
-                    message, {"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in self.tools]}
-                )
-            case "tools/call":
-                if refusal := self.refusal(request, message):
-                    return refusal
-                return reply(message, text("gone")) if self.on_call is None else await self.on_call(request, message)
-            case _:
-                return JSONResponse({"jsonrpc": "2.0", "id": None, "error": {"code": -32601, "message": "no"}}, 404)
-
-    def refusal(self, request: Request, message: Message) -> Response | None:
-        if self.modern and "mcp-session-id" in request.headers:
-            error = {"code": -32022, "message": "Unsupported protocol version"}
-            return JSONResponse({"jsonrpc": "2.0", "id": message["id"], "error": error}, status_code=400)
-        if not self.modern and "mcp-session-id" not in request.headers:
-            error = {"code": -32600, "message": "Bad Request: Missing session ID"}
-            return JSONResponse({"jsonrpc": "2.0", "id": "server-error", "error": error}, status_code=400)
-        if not self.modern and request.headers["mcp-session-id"] != self.session:
-            return Response("Session not found", status_code=404)
-        return None
-
-
-def config(url: str, **settings: Any) -> ServerConfig:
-    return ServerConfig(url=f"{url}/mcp", **settings)
-
-
-both_eras = pytest.mark.parametrize("modern", [False, True], ids=["handshake", "modern"])
+from tests.upstream.scripted import Message, Scripted, both_eras, chunks, config, reply, sse, text
 
 
 async def test_a_forgotten_session_is_opened_anew_and_the_call_is_made_once(serve: Serve, start: Start) -> None:
@@ -272,38 +149,6 @@ async def test_configured_headers_are_sent_with_everything(serve: Serve, start: 
     assert {(headers.get("authorization"), headers.get("x-team")) for headers in server.headers} == {("Bearer t", "a")}
 
 
-@both_eras
-@pytest.mark.parametrize(
-    ("status", "body", "message", "sent"),
-    [
-        (503, b"try   later\n", "answered HTTP 503: try later", True),
-        (429, b"", "answered HTTP 429", False),
-        (403, b"no", "refused the gateway's credentials", False),
-    ],
-)
-async def test_http_errors_say_whether_the_call_may_have_been_made(
-    serve: Serve, start: Start, modern: bool, status: int, body: bytes, message: str, sent: bool
-) -> None:
-    async def fail(request: Request, call: Message) -> Response:
-        return Response(body, status_code=status)
-
-    upstreams = await start(s=config(await serve(Scripted(fail, modern=modern).app)))
-    with pytest.raises(UpstreamUnavailable) as failed:
-        await upstreams.call("s", "go", {})
-    assert message in failed.value.message
-    assert failed.value.details["sent"] is sent
-
-
-async def test_a_json_rpc_error_is_the_tools_error_whatever_the_http_status(serve: Serve, start: Start) -> None:
-    async def fail(request: Request, call: Message) -> Response:
-        error = {"code": -32602, "message": "id must be positive"}
-        return JSONResponse({"jsonrpc": "2.0", "id": call["id"], "error": error}, status_code=400)
-
-    upstreams = await start(s=config(await serve(Scripted(fail).app)))
-    result = await upstreams.call("s", "go", {})
-    assert (result.is_error, result.content[0]["text"]) == (True, "MCP error -32602: id must be positive")
-
-
 async def test_a_redirect_within_the_origin_is_followed_and_no_other(serve: Serve, start: Start) -> None:
     server = Scripted()
     url = await serve(server.app)
@@ -318,104 +163,6 @@ async def test_a_redirect_within_the_origin_is_followed_and_no_other(serve: Serv
     assert server.calls() == 1
     away = next(status for status in upstreams.status() if status.name == "away")
     assert f"redirects to {url}" in str(away.error)
-
-
-def endless_json(call: Message) -> Response:
-    async def body() -> AsyncIterator[bytes]:
-        yield b'{"jsonrpc":"2.0","result":{"text":"'
-        while True:
-            await asyncio.sleep(0)
-            yield b"x" * 100_000
-
-    return StreamingResponse(body(), media_type="application/json")
-
-
-def endless_event(call: Message) -> Response:
-    async def body() -> AsyncIterator[bytes]:
-        yield b'data: {"jsonrpc":"2.0","result":{"text":"' + b"x" * 2**21
-        while True:
-            await asyncio.sleep(0)
-            yield b"x" * 100_000
-
-    return StreamingResponse(body(), media_type="text/event-stream")
-
-
-def bomb(call: Message) -> Response:
-    packed = gzip.compress(b'"' + b"x" * 50_000_000 + b'"')
-    return Response(packed, media_type="application/json", headers={"Content-Encoding": "gzip"})
-
-
-@pytest.mark.parametrize("answer", [endless_json, endless_event, bomb])
-async def test_no_answer_is_read_past_the_cap(
-    serve: Serve, start: Start, answer: Callable[[Message], Response]
-) -> None:
-    async def big(request: Request, call: Message) -> Response:
-        return answer(call)
-
-    upstreams = await start(s=config(await serve(Scripted(big).app), max_result_mb=1))
-    with pytest.raises(UpstreamProtocolError, match="more than max_result_mb = 1 MB"):
-        await upstreams.call("s", "go", {}, timeout=20)
-
-
-@both_eras
-@pytest.mark.parametrize(
-    ("kind", "body", "message"),
-    [
-        ("text/html", b"<html>", "with HTTP 200 and text/html"),
-        ("application/json", b"{'a': 1}", "what is not JSON"),
-        ("application/json", b"[]", "no JSON-RPC response"),
-        ("application/json", b'{"result": 5}', "a result that is not an object"),
-        ("application/json", b'{"result": {"content": "text"}}', "content that is not a list of blocks"),
-        ("application/json", b'{"result": {"resultType": "input_required"}}', "asks for input"),
-        ("application/json", b'{"result": {"resultType": "task"}}', "unknown type 'task'"),
-        ("text/event-stream", b"data: oops\n\n", "what is not JSON"),
-    ],
-)
-async def test_what_is_not_mcp_is_refused(
-    serve: Serve, start: Start, modern: bool, kind: str, body: bytes, message: str
-) -> None:
-    async def odd(request: Request, call: Message) -> Response:
-        return Response(body, media_type=kind)
-
-    upstreams = await start(s=config(await serve(Scripted(odd, modern=modern).app)))
-    with pytest.raises(UpstreamProtocolError) as refused:
-        await upstreams.call("s", "go", {})
-    assert message in refused.value.message
-    assert refused.value.details["sent"] is True
-
-
-@both_eras
-async def test_a_stream_that_ends_without_the_answer(serve: Serve, start: Start, modern: bool) -> None:
-    async def torn(request: Request, call: Message) -> Response:
-        progress = {"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": 1, "progress": 1}}
-        return StreamingResponse(chunks(sse(progress)), media_type="text/event-stream")
-
-    upstreams = await start(s=config(await serve(Scripted(torn, modern=modern).app)))
-    with pytest.raises(UpstreamUnavailable, match="without the answer") as ended:
-        await upstreams.call("s", "go", {})
-    assert ended.value.details["sent"] is True
-
-
-async def test_an_answer_whose_stream_broke_off_is_taken_up_again(serve: Serve, start: Start) -> None:
-    asked: dict[str, Any] = {}
-
-    async def begin(request: Request, call: Message) -> Response:
-        asked["id"] = call["id"]
-        torn = b'id: e1\nretry: 10\ndata:\n\nid: e2\ndata: {"jsonrpc": "2.0", "id": 10737'
-        return StreamingResponse(chunks(torn), media_type="text/event-stream")
-
-    async def resume(request: Request) -> Response:
-        if "last-event-id" not in request.headers:
-            return Response(status_code=405)
-        asked["from"] = request.headers["last-event-id"]
-        answer = {"jsonrpc": "2.0", "id": asked["id"], "result": text("at last")}
-        return StreamingResponse(chunks(sse(answer, event_id="e2")), media_type="text/event-stream")
-
-    server = Scripted(begin)
-    server.on_get = resume
-    upstreams = await start(s=config(await serve(server.app)))
-    assert (await upstreams.call("s", "go", {})).content[0]["text"] == "at last"
-    assert asked["from"] == "e1"
 
 
 @pytest.mark.parametrize("location", ["http://[::1", "mailto:a@b", "http://other.example/mcp", "/mcp"])
@@ -437,70 +184,6 @@ async def test_an_sse_server_may_not_send_messages_elsewhere(serve: Serve, start
     url = await serve(Starlette(routes=[Route("/sse", events)]))
     upstreams = await start(s=ServerConfig(type="sse", url=f"{url}/sse"))
     assert "names an endpoint that is not on its own origin" in str(upstreams.status()[0].error)
-
-
-async def test_nonsense_instead_of_messages_does_no_harm(serve: Serve, start: Start) -> None:
-    nonsense = [{"method": []}, {"method": {}, "id": {}}, {"id": [1]}, {"id": None}, {"id": "1e9"}, [], None, 7]
-
-    async def odd(request: Request, call: Message) -> Response:
-        answer = {"jsonrpc": "2.0", "id": str(call["id"]), "result": text("fine")}
-        return StreamingResponse(chunks(sse(*nonsense, answer)), media_type="text/event-stream")
-
-    upstreams = await start(s=config(await serve(Scripted(odd).app)))
-    assert (await upstreams.call("s", "go", {})).content[0]["text"] == "fine"
-
-
-async def test_what_a_server_asks_in_the_middle_of_a_call_is_answered(serve: Serve, start: Start) -> None:
-    answers: asyncio.Queue[Message] = asyncio.Queue()
-    collected: dict[str, Message] = {}
-
-    async def ask(request: Request, call: Message) -> Response:
-        async def body() -> AsyncIterator[bytes]:
-            yield sse({"jsonrpc": "2.0", "id": "p1", "method": "ping"})
-            yield sse({"jsonrpc": "2.0", "id": "q2", "method": "sampling/createMessage", "params": {}})
-            yield sse({"jsonrpc": "2.0", "method": "notifications/unheard_of"}, "not even an object", {"id": 99})
-            while len(collected) < 2:
-                answer = await answers.get()
-                collected[answer["id"]] = answer
-            yield sse({"jsonrpc": "2.0", "id": call["id"], "result": text("thanks")})
-
-        return StreamingResponse(body(), media_type="text/event-stream")
-
-    server = Scripted(ask)
-    handle = server.handle
-
-    async def collect(request: Request) -> Response:
-        response = await handle(request)
-        if request.method == "POST" and "method" not in server.messages[-1]:
-            answers.put_nowait(server.messages[-1])
-        return response
-
-    app = Starlette(routes=[Route("/mcp", collect, methods=["GET", "POST", "DELETE"])])
-    upstreams = await start(s=config(await serve(app)))
-    assert (await upstreams.call("s", "go", {})).content[0]["text"] == "thanks"
-    assert collected["p1"]["result"] == {}
-    assert "error" in collected["q2"]
-
-
-async def test_cancelling_a_modern_call_closes_its_connection(serve: Serve, start: Start) -> None:
-    began, ended = asyncio.Event(), asyncio.Event()
-
-    async def slow(request: Request, call: Message) -> Response:
-        began.set()
-        while not await request.is_disconnected():
-            await asyncio.sleep(0.01)
-        ended.set()
-        return Response()
-
-    server = Scripted(slow, modern=True)
-    upstreams = await start(s=config(await serve(server.app)))
-    call = asyncio.ensure_future(upstreams.call("s", "go", {}))
-    await began.wait()
-    call.cancel()
-    async with asyncio.timeout(5):
-        await ended.wait()
-    assert not any(message.get("method") == "notifications/cancelled" for message in server.messages)
-    await asyncio.gather(call, return_exceptions=True)
 
 
 async def test_the_connection_is_kept_for_the_next_call(serve: Serve, start: Start) -> None:
