@@ -10,7 +10,7 @@ from codegen.ir import ANY, Doc, Node
 from codegen.observed import Observed
 from codegen.sharing import NamedTypes
 from codegen.tooltypes import ToolTypes
-from codegen.typescript import Printer, comment_lines
+from codegen.typescript import Printer, after, comment_lines, enclosed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,12 @@ class Writer:
         tags = [*types.tags, *filter(None, map(text.tag, function.notes))]
         if function.learnt is not None:
             tags += [] if self.brief else [f"observed in {function.learnt.calls} calls"]
-            result = result if result == "any" else f"Observed<{result}>"
-        args = f"args{'?' if types.args_optional else ''}: {printer.type(types.args)}"
+            result = result if result == "any" else enclosed("Observed<", result, ">", 0)
+        args = printer.type(types.args)
+        label = "args?:" if types.args_optional else "args:"
+        call = enclosed(f"{function.name}({label} ", args, "): ", 0)
         comment = comment_lines(Doc(words, (), tuple(tags)))
-        return "\n".join([*comment, f"{function.name}({args}): Promise<{result}>;"])
+        return "\n".join([*comment, call + enclosed("Promise<", result, ">", 0) + ";"])
 
     def alone(self, function: Function, words: str) -> str:
         """The declaration with the named types it needs, to be read by itself."""
@@ -67,4 +69,4 @@ class Writer:
         """The declarations of all named types, as they stand inside the namespace."""
         printer, known = Printer(self.types.names, self.brief), self.types
         ordered = sorted(known.names, key=lambda digest: known.names[digest])
-        return [f"type {known.names[digest]} = {printer.body(known.bodies[digest])};" for digest in ordered]
+        return [after(f"type {known.names[digest]} =", printer.body(known.bodies[digest])) + ";" for digest in ordered]

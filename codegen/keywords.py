@@ -64,7 +64,9 @@ _SIMPLE = frozenset(
         *(word for word, name in _IMPLYING.items() if name in ("string", "number")),
     )
 )
-_GENERIC = re.compile(r"_*(schema|def|definition|type|ref|anon|object|model)?_*\d*", re.IGNORECASE)
+_GENERIC = re.compile(
+    r"_*(schema|def|definition|type|ref|anon|object|model|items|properties|additionalProperties)?_*\d*", re.IGNORECASE
+)
 
 
 def simple_type(schema: Mapping[str, Any]) -> str | None:

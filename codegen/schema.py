@@ -228,7 +228,7 @@ class _Converter:
             return Object(props, closed=True)
         if isinstance(value, list):
             return Tuple(tuple(self._value(item, depth + 1) for item in value), len(value), None)
-        if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        if isinstance(value, int | float) and not abs(value) < 1e300:  # no number has such a literal: NaN, infinite
             return NUMBER
         return NULL if value is None else Literal(value)
 

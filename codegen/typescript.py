@@ -87,14 +87,21 @@ class Printer:
         parts = [self._part(member, indent) for member in members]
         if self.brief and len(parts) > BRIEF_LITERALS and all(isinstance(member, Literal) for member in members[:-1]):
             parts = [*parts[: BRIEF_LITERALS - 4], f"{parts[-1]} /* {len(parts) - BRIEF_LITERALS + 3} more */"]
-        return " | ".join(parts)
+        flat = " | ".join(parts)
+        large = sum(isinstance(member, Object | Intersection) for member in members) > 1
+        if not large or ("\n" not in flat and len(flat) + indent <= WIDTH):
+            return flat
+        start = "\n" + " " * (indent + 2) + "| "
+        return start + start.join(part.replace("\n", "\n    ") for part in parts)
 
     def _part(self, node: Node, indent: int) -> str:
         return self._grouped(node, indent) if isinstance(node, Intersection) else self.type(node, indent)
 
     def _grouped(self, node: Node, indent: int) -> str:
         written = self.type(node, indent)
-        return f"({written})" if isinstance(node, Union | Intersection) and node.digest not in self.names else written
+        if isinstance(node, Union | Intersection) and node.digest not in self.names:
+            return enclosed("(", written, ")", indent)
+        return written
 
     def _tuple(self, node: Tuple, indent: int) -> str:
         if refers_to_itself(node):  # `[A?]` is circular for TypeScript where `[item?: A]` is not
@@ -119,9 +126,9 @@ class Printer:
         if not node.props and not node.indexes:
             return "Record<string, never>" if node.closed else "{}"
         if not node.props and len(node.indexes) == 1 and self._fits_record(node.indexes[0]):
-            return f"Record<string, {self.type(node.indexes[0].type, indent)}>"
+            return enclosed("Record<string, ", self.type(node.indexes[0].type, indent), ">", indent)
         lines = [line for prop in node.props for line in self._prop(prop, indent + 2)]
-        if not (self.brief and all(isinstance(index.type, Top) for index in node.indexes)):
+        if not (self.brief and lines and all(isinstance(index.type, Top) for index in node.indexes)):
             lines += [self._index(node, index, indent + 2) for index in node.indexes]
         flat = "{ " + " ".join(lines).removesuffix(";") + " }"
         if len(flat) + indent <= WIDTH and not any("/**" in line or "\n" in line for line in lines):
@@ -136,12 +143,11 @@ class Printer:
     def _prop(self, prop: Prop, indent: int) -> Iterable[str]:
         if prop.doc and not self.brief:
             yield from comment_lines(prop.doc)
-        if not prop.optional:
-            yield f"{key(prop.name)}: {self.type(prop.type, indent)};"
-        elif prop.name in _INHERITED and not isinstance(prop.type, Top):  # `{}` has one, of this type
-            yield f"{key(prop.name)}?: {self._part(prop.type, indent)} | Function;"
+        if prop.optional and prop.name in _INHERITED and not isinstance(prop.type, Top):
+            written = f"{self._grouped(prop.type, indent)} | Function"  # `{}` has one, of this type
         else:
-            yield f"{key(prop.name)}?: {self.type(prop.type, indent)};"
+            written = self.type(prop.type, indent)
+        yield after(f"{key(prop.name)}{'?' * prop.optional}:", written) + ";"
 
     def _index(self, node: Object, index: Index, indent: int) -> str:
         keys = "string" if not index.prefix and not index.suffix else f"`{index.prefix}${{string}}{index.suffix}`"
@@ -157,7 +163,19 @@ class Printer:
         if any(prop.optional for prop in covered) and not isinstance(held, Top):
             written += " | Function" if any(prop.name in _INHERITED for prop in covered) else ""
             written += " | undefined"
-        return f"[key: {keys}]: {written};"
+        return after(f"[key: {keys}]:", written) + ";"
+
+
+def after(label: str, written: str) -> str:
+    """`written` behind `label`, on the same line unless it starts one of its own."""
+    return label + written if written.startswith("\n") else f"{label} {written}"
+
+
+def enclosed(start: str, written: str, end: str, indent: int) -> str:
+    """`written` between brackets, the closing one below where it takes several lines."""
+    if not written.startswith("\n"):
+        return start + written + end
+    return f"{start.rstrip()}{written}\n{' ' * indent}{end}"
 
 
 def refers_to_itself(node: Node) -> bool:

@@ -222,7 +222,8 @@ class Audit:
 
     async def _taken_over(self, run_id: str, principal: Principal, session: str, writer: Writer) -> Trail:
         """The trail of a run that was at work elsewhere, or before this gateway started."""
-        known = await self._store.open_run(principal.tenant, run_id)
+        known = self.chain(principal.tenant).on_its_way(run_id)
+        known = known or await self._store.open_run(principal.tenant, run_id)
         trail = self._trail(run_id, principal, session, writer, 0)
         if known is not None:
             trail.anchored, trail.since = known["anchored"], known["since"]

@@ -106,6 +106,11 @@ class ChainWriter:
             self._timer.cancel()
             self._start()
 
+    def on_its_way(self, run_id: str) -> Mapping[str, JSON] | None:
+        """The latest context of a run in the records that are not written yet."""
+        found = (draft.run for draft in reversed(self._pending) if draft.run is not None)
+        return next((context for run, context in found if run == run_id), None)
+
     async def flush(self) -> None:
         """Until everything so far is in the chain. Raises `StoreError`."""
         if self._latest is not None:
@@ -140,7 +145,7 @@ class ChainWriter:
 
     async def _write(self) -> None:
         while self._pending:
-            batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
+            batch = self._pending[:BATCH]
             try:
                 async with self._appending:
                     await self._append(batch)
@@ -149,10 +154,12 @@ class ChainWriter:
                 if self._closing:
                     return
                 await asyncio.sleep(RETRY_SECONDS)
+            else:
+                del self._pending[: len(batch)]
 
     def _failed(self, batch: Sequence[Draft], error: StoreError) -> None:
         log.warning("the audit chain of tenant %s cannot be written: %s", self._tenant, error)
-        self._pending[:0] = [draft for draft in batch if draft.kept]
+        self._pending[: len(batch)] = [draft for draft in batch if draft.kept]
         for draft in batch:
             draft.settle(error)
 

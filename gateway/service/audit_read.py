@@ -112,14 +112,19 @@ class AuditReader:
     ) -> AsyncGenerator[tuple[Position, Body | None], None]:
         """Each record that fits, with the position after it; and after each record of the chain None."""
         seq, told = start
+        reached: dict[str, int] = {}
         prev = await self._store.hash_before(tenant, seq)
         async for first, elements in self._store.pages(tenant, seq):
             for sealed in record.loose(elements, prev, first, tenant):
                 journal, kept = await self._journal_of(sealed, wanted)
+                # Two anchors overlap when a run woke elsewhere before the record of its sleep was written.
+                before = reached.get(sealed.body.get("run_id", ""), 0)
                 for number, (body, call) in enumerate(_told(sealed, journal)):
-                    if number >= told and wanted.fits(body):
+                    if number >= told and body["entry"] >= before and wanted.fits(body):
                         yield (sealed.seq, number + 1), await self._finished(body, call)
                 told = 0
+                if journal is not None:
+                    reached[journal.covers.run_id] = journal.covers.length
                 if not kept and sealed.body["run_id"] not in gaps:
                     gaps.append(sealed.body["run_id"])
                 if wanted.fits(sealed.body):

@@ -40,7 +40,11 @@ async def test_two_replicas_write_one_unbroken_chain(replica: Replica, other: Re
             await one.run(tool(1, "crm:create", {"n": number}), done(1))
             await one.audit.record("token.issued", agent="triage", token_id=f"tok_{number}")
 
-    await asyncio.gather(work(replica), work(other), work(replica), work(other))
+    async def prove() -> None:
+        for _ in range(5):
+            assert (await other.verifier.verify()).first_bad is None
+
+    await asyncio.gather(work(replica), work(other), work(replica), work(other), prove())
     verdict = await other.verify()
     assert verdict["ok"], verdict
     await replica.audit.flush()
@@ -200,6 +204,22 @@ async def test_a_run_is_followed_over_its_sleeps_and_owners(replica: Replica, ot
         ("run.ended", None),
     ]
     assert (await other.verify())["ok"]
+
+
+async def test_a_run_that_wakes_before_its_sleep_is_written_is_told_once(replica: Replica, other: Replica) -> None:
+    for waker in (replica, other):
+        writer = await replica.open()
+        await replica.audit.named(writer.run_id)
+        await replica.write(writer, tool(1, "crm:one", {}), done(1), ("waiting", {}), status="waiting", lease_until=0)
+        await replica.audit.settled(writer.run_id, principal(), "default", writer, RunStatus.WAITING, keep_seconds=DAY)
+        taken = await waker.journal.claim(writer.run_id)
+        assert taken is not None
+        await waker.audit.resumed(writer.run_id, principal(), "default", taken)
+        await replica.audit.flush()
+        await waker.end(taken)
+        await waker.audit.flush()
+        assert len(await records(replica, Filter(run_id=writer.run_id, event="tool.call"))) == 1
+    assert (await replica.verify())["ok"]
 
 
 async def test_tenants_have_chains_of_their_own(replica: Replica) -> None:

@@ -106,7 +106,6 @@ async def test_a_run_that_sleeps_and_wakes_is_told_as_one(gateway: Live) -> None
     await gateway.services.runs.signal(principal, run["run_id"], "go", None)
     await gateway.services.runs.result(principal, run["run_id"], wait_seconds=20)
     found = await records(gateway, Filter(run_id=run["run_id"]))
-    print([(o["event"], o.get("entry"), o.get("journal"), o["seq"]) for o in found])
     assert [one["event"] for one in found] == [
         "run.opened",
         "tool.call",

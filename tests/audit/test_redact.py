@@ -70,7 +70,7 @@ def test_short_texts_are_not_taken_for_secrets() -> None:
     assert redactor().scrub("abc") == "abc"
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(values, st.sampled_from(["full", "keys"]))
 def test_a_preview_is_bounded_whatever_the_arguments(args: Any, mode: str) -> None:
     preview = redactor({"*": mode}).arguments("crm:create", args)["args_preview"]
