@@ -32,9 +32,6 @@ CORRUPT = "record.corrupt"
 RUN_ENDED = ("run.ended", "run.rejected")
 """Anchors after which nothing may follow in a run's journal."""
 
-OUTSIDE = ("hash", "prev", "kept")
-"""Fields of a published record that are not part of its body."""
-
 Body = dict[str, Any]
 
 
@@ -111,15 +108,6 @@ def _body(seq: int, text: bytes, tenant: str) -> Body:
 
 def bad(seq: int, reason: str) -> StoreCorrupt:
     return StoreCorrupt(f"Audit record {seq} is not what was written: {reason}.", seq=seq, reason=reason)
-
-
-def is_intact(published: Mapping[str, JSON]) -> bool:
-    """Whether a published record's `hash` is that of its own content after `prev`."""
-    body = {key: value for key, value in published.items() if key not in OUTSIDE}
-    try:
-        return bool(_link(bytes.fromhex(published["prev"]), canonical(body)).hex() == published["hash"])
-    except (KeyError, TypeError, ValueError):
-        return False
 
 
 def time_of(element: bytes) -> int:

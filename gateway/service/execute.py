@@ -32,6 +32,7 @@ Progress = Callable[[float, float | None, str], Awaitable[None]]
 
 SESSION_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LONGEST_WAIT = 600.0
+LONG_TEXT = 16_384
 POLL_SECONDS = 0.2
 """How often a run that another replica drives is asked for."""
 
@@ -187,7 +188,8 @@ class Runs:
 
     async def _checked(self, code: str, published: Published) -> tuple[Program, CheckResult]:
         """The program and what is wrong with it. What the parser finds spares the checker."""
-        parsed = program.parse(code)
+        # A long text takes long enough to hold up others.
+        parsed = await asyncio.to_thread(program.parse, code) if len(code) > LONG_TEXT else program.parse(code)
         if parsed.problems:
             return parsed, CheckResult(parsed.problems, ())
         module = published.module

@@ -86,8 +86,15 @@ class Tokens:
         )
         minted = mint(self._claims(token), self._keys)
         if self._audit is not None:
-            said = {"agent": agent, "jti": token_id, "parent": parent, "expires_at": expires_at}
-            await self._audit.record("token.issued", tenant=entitled.tenant, **said, narrowed=bool(grants))
+            await self._audit.record(
+                "token.issued",
+                tenant=entitled.tenant,
+                agent=agent,
+                jti=token_id,
+                parent=parent,
+                expires_at=expires_at,
+                narrowed=bool(grants),
+            )
         await self._admit(token, now)
         return {**_shown(token), "token": minted}
 

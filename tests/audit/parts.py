@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,13 @@ def tool(cid: int, name: str, args: Mapping[str, Any], **more: Any) -> tuple[str
 
 def done(cid: int, **outcome: Any) -> tuple[str, dict[str, Any]]:
     return "done", {"cid": cid, "now": 0, "ms": 7, **(outcome or {"v": {"ok": True}})}
+
+
+def is_intact(published: Mapping[str, Any]) -> bool:
+    """Whether a published record's `hash` is that of its own content after `prev`, as docs/audit.md says it."""
+    body = {key: value for key, value in published.items() if key not in ("hash", "prev", "kept")}
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return bool(hashlib.sha256(bytes.fromhex(published["prev"]) + text).hexdigest() == published["hash"])
 
 
 class Replica:

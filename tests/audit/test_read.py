@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from gateway.engine.record import Filter, is_intact
+from gateway.engine.record import Filter
 from gateway.errors import UsageError
 from gateway.service.audit_read import Page
 from gateway.store import keys
-from tests.audit.parts import DAY, SECRET, Clock, Replica, done, principal, tool
+from tests.audit.parts import DAY, SECRET, Clock, Replica, done, is_intact, principal, tool
 
 TUESDAY = datetime(2026, 11, 17, tzinfo=UTC)
 

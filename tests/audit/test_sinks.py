@@ -15,10 +15,9 @@ import pytest
 from aiohttp import web
 
 from gateway.config import AuditSettings, JsonlSettings, OtlpSettings, SyslogSettings
-from gateway.engine.record import is_intact
 from gateway.service.audit_export import Exporter, Exporters
 from gateway.service.audit_sinks import SINK_ERRORS, JsonlSink, OtlpSink, Sink, SyslogSink, sinks
-from tests.audit.parts import Replica, done, tool
+from tests.audit.parts import Replica, done, is_intact, tool
 
 RECORD = {"v": 1, "tenant": "t", "seq": 3, "ts": 1_795_000_000_123, "event": "tool.call", "reason": "größer"}
 
