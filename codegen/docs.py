@@ -68,7 +68,9 @@ def of(schema: Any, name: str, said: str) -> Doc:
     if not isinstance(schema, Mapping):
         return NO_DOC
     text = schema.get("description")
-    text = _OBVIOUS.sub("", text.strip()) if isinstance(text, str) else ""
+    text = text.strip() if isinstance(text, str) else ""
+    if "ptional" in text or "equired" in text:
+        text = _OBVIOUS.sub("", text)
     if says_nothing(text, name) or (len(text) > 8 and one_line(text) in said):
         text = ""
     if schema.keys().isdisjoint(_FACTUAL):
@@ -79,7 +81,7 @@ def of(schema: Any, name: str, said: str) -> Doc:
 
 def says_nothing(text: str, name: str) -> bool:
     """Whether `text` only repeats the words of `name`."""
-    if len(text) > 100 or not text.isascii():
+    if len(text) > 2 * len(name) + 20 or not text.isascii():
         return False
     return set(_WORD.findall(text.lower())) <= {*_WORD.findall(_CAMEL.sub(" ", name).lower()), *_FILLER}
 

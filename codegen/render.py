@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,10 @@ _templates = Environment(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ToolDecl:
-    """One tool as generated. `wrapped`: its result is to be taken out of `{result: …}`. `signature` and `full` are
-    declarations with the named types they need, to be read alone; `name_line` is the tool in one line."""
+    """One tool as generated. `wrapped`: its result is to be taken out of `{result: …}`. The three details are written
+    when they are first asked for."""
 
     server: str
     tool: str
@@ -51,9 +51,33 @@ class ToolDecl:
     function: str
     issues: tuple[str, ...]
     wrapped: bool
-    signature: str
-    full: str
-    name_line: str
+    _source: Function = field(repr=False, compare=False)
+    _shared: NamedTypes = field(repr=False, compare=False)
+    _boilerplate: frozenset[str] = field(repr=False, compare=False)
+
+    @cached_property
+    def name_line(self) -> str:
+        """The tool in one line: `git.gitLog – Shows the commit logs`."""
+        name, words = f"{self.namespace}.{self.function}", text.comment(self._summary(NAME_LINE))
+        return f"{name} – {words}" if words else name
+
+    @cached_property
+    def signature(self) -> str:
+        """A compact declaration with the named types it needs, to be read alone."""
+        return Writer(self._needed, self.namespace, brief=True).alone(self._source, self._summary(SUMMARY))
+
+    @cached_property
+    def full(self) -> str:
+        """The declaration with all documentation and the named types it needs, to be read alone."""
+        return Writer(self._needed, self.namespace).alone(self._source, self._source.types.description)
+
+    @cached_property
+    def _needed(self) -> NamedTypes:
+        roots = self._source.roots
+        return self._shared.within(roots) if self._shared.used_by(roots) else UNNAMED
+
+    def _summary(self, limit: int) -> str:
+        return docs.summary(self._source.types.sentences, limit, self._boilerplate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,28 +183,21 @@ def _server(name: str, namespace: str, words: str, tools: tuple[_Tool, ...], iss
         functions=[writer.declaration(function, function.types.description) for _, function in known],
         types=writer.named_types(),
     )
-    decls = [_decl(name, namespace, tool, function, shared, boilerplate) for tool, function in known]
+    decls = [
+        ToolDecl(
+            server=name,
+            tool=function.types.name,
+            namespace=namespace,
+            function=function.name,
+            issues=(*tool.issues, *function.types.issues, *_renamed(function.types.name, function.name)),
+            wrapped=function.types.wrapped,
+            _source=function,
+            _shared=shared,
+            _boilerplate=boilerplate,
+        )
+        for tool, function in known
+    ]
     return _Server(body, tuple(decls), issues)
-
-
-def _decl(
-    name: str, namespace: str, tool: _Tool, function: Function, shared: NamedTypes, boilerplate: frozenset[str]
-) -> ToolDecl:
-    types = function.types
-    needed = shared.within(function.roots) if shared.used_by(function.roots) else UNNAMED
-    line = text.comment(docs.summary(types.sentences, NAME_LINE, boilerplate))
-    brief = Writer(needed, namespace, brief=True)
-    return ToolDecl(
-        server=name,
-        tool=types.name,
-        namespace=namespace,
-        function=function.name,
-        issues=(*tool.issues, *types.issues, *_renamed(types.name, function.name)),
-        wrapped=types.wrapped,
-        signature=brief.alone(function, docs.summary(types.sentences, SUMMARY, boilerplate)),
-        full=Writer(needed, namespace).alone(function, types.description),
-        name_line=f"{namespace}.{function.name} – {line}" if line else f"{namespace}.{function.name}",
-    )
 
 
 def _boilerplate(tools: Iterable[ToolTypes]) -> frozenset[str]:

@@ -101,10 +101,10 @@ class _Converter:
         """The type of `schema`, which stands at `where`. `context`: what is known of the same value from around."""
         if isinstance(schema, bool):
             return self.top if schema else NEVER
+        if isinstance(schema, dict) and (scalar := _SCALARS.get(simple_type(schema))) is not None:
+            return scalar
         if (problem := self._problem(schema, depth)) is not None:
             return self._widen(where, problem)
-        if (scalar := _SCALARS.get(simple_type(schema))) is not None:
-            return scalar
         node: Node = self.top
         for part in self._parts(schema, where, depth):
             node = self._both(node, part, where)
@@ -255,7 +255,8 @@ class _Converter:
         props: dict[str, Prop] = {}
         for name, value in self._map(schema, "properties", where).items():
             node = self.convert(value, f"{where}.{name}" if where else name, depth + 1)
-            self.hint(node, 2, name)
+            if not isinstance(node, Primitive):
+                self.hint(node, 2, name)
             props[name] = Prop(name, node, name not in required, docs.of(value, name, self.said))
         extra = self._extra(schema, where, depth)
         forbidden = any(schema.get(word) is False for word in ("additionalProperties", "unevaluatedProperties"))

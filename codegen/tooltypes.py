@@ -12,6 +12,7 @@ from codegen import docs, schema
 from codegen.algebra import members_of, union
 from codegen.ir import ANY, UNKNOWN, Index, Intersection, Node, Object, Recursive, Union
 
+NOTHING_DECLARED = schema.Converted(ANY)
 OPEN_ARGUMENTS = Object((), (Index(UNKNOWN),))
 
 
@@ -40,7 +41,7 @@ def tool_types(definition: str) -> ToolTypes:
     given = schema.convert(tool.get("inputSchema", {}), output=False, said=docs.one_line(description))
     args, problems = _arguments(given.node, given.recursive)
     declared, wrapped = _unwrapped(tool.get("outputSchema"))
-    returned = schema.convert(declared, output=True)
+    returned = NOTHING_DECLARED if declared is True else schema.convert(declared, output=True)
     wishes = {args.digest: (3, f"{name} args"), returned.node.digest: (3, f"{name} result")}
     return ToolTypes(
         name=name,

@@ -96,9 +96,11 @@ def loose(elements: Iterable[bytes], prev: bytes, first: int, tenant: str) -> It
 def _body(seq: int, text: bytes, tenant: str) -> Body:
     try:
         body: Body = orjson.loads(text)
-        number, whose, _, _ = body["seq"], body["tenant"], body["ts"], body["event"]
+        number, whose, at, event, actor = body["seq"], body["tenant"], body["ts"], body["event"], body.get("actor", {})
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise bad(seq, "it is not an audit record") from error
+    if not (isinstance(at, int) and isinstance(event, str) and isinstance(actor, dict)):
+        raise bad(seq, "it is not an audit record")
     if number != seq:
         raise bad(seq, f"it calls itself number {number}")
     if whose != tenant:
@@ -173,13 +175,13 @@ def anchor(body: Mapping[str, JSON]) -> Anchor | None:
     try:
         return Anchor(
             body["seq"],
-            body["run_id"],
-            journal["from"],
-            journal["length"],
+            str(body["run_id"]),
+            int(journal["from"]),
+            int(journal["length"]),
             bytes.fromhex(journal["head"]),
-            journal["since"],
+            int(journal["since"]),
             body["event"] in RUN_ENDED,
-            body.get("keep_until"),
+            None if body.get("keep_until") is None else int(body["keep_until"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise bad(body["seq"], "its anchor is malformed") from error

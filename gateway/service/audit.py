@@ -108,20 +108,24 @@ class Audit:
         **fields: JSON,
     ) -> None:
         """Write one control event; durable when this returns. What must not happen without its record comes after
-        this. `person` is who did it, where that is more than the request says. Raises `StoreUnavailable`."""
+        this. `person` is who did it, where that is more than the request says. Raises `StoreUnavailable`, and
+        `TypeError` for fields that are no JSON."""
         chain, origin = self.chain(tenant), ORIGIN.get()
         actor = origin.actor() | ({"sub": person} if person else {})
-        body = chain.body(event, {"actor": actor, "trace_id": origin.trace_id, **self._clean(fields)})
+        body = chain.body(event, self._clean({"actor": actor, "trace_id": origin.trace_id, **fields}))
+        canonical(body)
         await chain.durable(chain.add(Draft(body, kept=False)))
 
-    def _clean(self, fields: Mapping[str, Any]) -> dict[str, JSON]:
-        """Secrets blanked, and in a form that can be written whatever a person typed. Raises `TypeError` for others."""
-        cleaned = {
-            name: self._redactor.scrub(value).encode("utf-8", "replace").decode() if isinstance(value, str) else value
-            for name, value in fields.items()
-        }
-        canonical(cleaned)
-        return cleaned
+    def _clean(self, value: Any) -> Any:
+        """Secrets blanked, and in a form that can be written, whatever a person or a provider typed."""
+        match value:
+            case str():
+                return self._redactor.scrub(value).encode("utf-8", "replace").decode()
+            case dict():
+                return {name: self._clean(inner) for name, inner in value.items()}
+            case list() | tuple():
+                return [self._clean(inner) for inner in value]
+        return value
 
     # --- runs --------------------------------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ class ChainWriter:
         """Records are written in their order: when this one is, all are."""
         self._timer: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
-        self._closing = False
+        self._closing = self._failing = False
         self._appending = asyncio.Lock()
 
     def body(self, event: str, fields: Mapping[str, JSON]) -> Body:
@@ -155,10 +155,13 @@ class ChainWriter:
                     return
                 await asyncio.sleep(RETRY_SECONDS)
             else:
+                self._failing = False
                 del self._pending[: len(batch)]
 
     def _failed(self, batch: Sequence[Draft], error: StoreError) -> None:
-        log.warning("the audit chain of tenant %s cannot be written: %s", self._tenant, error)
+        if not self._failing:
+            log.error("the audit chain of tenant %s cannot be written: %s", self._tenant, error)
+        self._failing = True
         self._pending[: len(batch)] = [draft for draft in batch if draft.kept]
         for draft in batch:
             draft.settle(error)

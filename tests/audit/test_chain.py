@@ -232,11 +232,13 @@ async def test_tenants_have_chains_of_their_own(replica: Replica) -> None:
 
 async def test_records_say_who_asked_and_never_a_secret(replica: Replica) -> None:
     ORIGIN.set(Origin("admin", client_id="cli", ip="127.0.0.1", trace_id="ab" * 16))
-    await replica.audit.record("config.reloaded", reason=f"the token {SECRET} \ud800 was changed")
+    reason = f"the token {SECRET} \ud800 was changed"
+    await replica.audit.record("config.reloaded", reason=reason, settings=[reason], person="bob \udfff")
     await replica.run()
     found = {one["event"]: one for one in await records(replica)}
-    assert found["config.reloaded"]["actor"] == {"sub": "admin", "client_id": "cli", "ip": "127.0.0.1"}
-    assert SECRET not in found["config.reloaded"]["reason"] and "was changed" in found["config.reloaded"]["reason"]
+    reloaded = found["config.reloaded"]
+    assert reloaded["actor"] == {"sub": "bob ?", "client_id": "cli", "ip": "127.0.0.1"}
+    assert reloaded["reason"] == "the token ••• ? was changed" and reloaded["settings"] == [reloaded["reason"]]
     opened = found["run.opened"]
     assert opened["actor"]["sub"] == "triage" and opened["actor"]["act"] == "admin"
     assert opened["trace_id"] == "ab" * 16 and len(opened["policy_hash"]) == 16

@@ -57,6 +57,8 @@ def test_every_changed_byte_is_found_at_its_record(data: st.DataObject) -> None:
         (b"not json", "it is not an audit record"),
         (b"[1]", "it is not an audit record"),
         (b'{"seq":0}', "it is not an audit record"),
+        (b'{"event":"e","seq":0,"tenant":"t","ts":"now"}', "it is not an audit record"),
+        (b'{"actor":"x","event":"e","seq":0,"tenant":"t","ts":1}', "it is not an audit record"),
         (b'{"event":"e","seq":7,"tenant":"t","ts":1}', "it calls itself number 7"),
         (b'{"event":"e","seq":0,"tenant":"u","ts":1}', "it belongs to tenant u"),
     ],

@@ -80,6 +80,8 @@ async def test_it_goes_on_after_kill_9(running: Checker) -> None:
 
 
 async def test_a_check_under_way_survives_kill_9(running: Checker) -> None:
+    # Stopped, it cannot answer before it is killed.
+    os.kill(pid(running), signal.SIGSTOP)
     under_way = asyncio.create_task(check(running, SLOW))
     for _ in range(10):
         await asyncio.sleep(0)
