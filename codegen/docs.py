@@ -65,7 +65,7 @@ _CAUTION = re.compile(r"^\W*(?:important|note|warning|caution|read-only|data mod
 
 def of(schema: Any, name: str, said: str) -> Doc:
     """The documentation of the property `name` with this schema. What is `said` around it is not repeated."""
-    if not isinstance(schema, Mapping):
+    if not isinstance(schema, dict):
         return NO_DOC
     text = schema.get("description")
     text = text.strip() if isinstance(text, str) else ""

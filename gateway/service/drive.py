@@ -171,6 +171,8 @@ class Drive:
                 if outcome is not None:
                     return outcome
             except (ProcessDied, Diverged) as error:
+                if not self._may_send():
+                    raise asyncio.CancelledError from error
                 failures, diverged = failures + 1, isinstance(error, Diverged)
                 if failures == ATTEMPTS:
                     raise

@@ -82,10 +82,14 @@ class Client:
 
     async def batch(self, commands: Sequence[Command]) -> list[Any]:
         """Several commands in one round trip (on a cluster: in parallel), their replies in order."""
+        cancelled = _cancellations()
         try:
             replies = await self._once(commands)
         except (RedisConnectionError, RedisTimeoutError, OSError):
             replies = await self._again(commands)
+        if _cancellations() > cancelled:
+            # redis-py waits with `asyncio.wait_for`, which on Python 3.11 may swallow a cancellation.
+            raise asyncio.CancelledError
         return replies
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
@@ -155,6 +159,11 @@ class Client:
     def subscribe(self) -> Any:
         """A pub/sub connection of its own."""
         return self._redis.pubsub()
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0
 
 
 async def _reply(connection: AbstractConnection) -> Any:
