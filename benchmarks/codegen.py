@@ -3,9 +3,9 @@
     python -m benchmarks.codegen [--json FILE]
 
 Needs the corpus of real servers in ../shared/corpus, and the npm registry (json-schema-to-typescript and a tokenizer,
-both brought by Deno into its cache). Times are milliseconds of CPU, of ours from a cold start and with the formatted
-text, of the rival's after a warm-up and both with formatting, as it comes, and without. Verdicts are those of TypeScript on calls with valid and with broken arguments, as in
-tests/codegen/test_properties.py; the ones on the rival's types are asked of the same calls.
+both brought by Deno into its cache). Times are milliseconds of CPU: of ours from a cold start and with formatted text,
+of the rival's after a warm-up, with formatting (as it comes) and without. Verdicts are those of TypeScript on calls
+with valid and with broken arguments, as in tests/codegen/test_properties.py, the same calls for both.
 """
 
 from __future__ import annotations

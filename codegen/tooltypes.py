@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +12,6 @@ from codegen import docs, schema
 from codegen.algebra import members_of, union
 from codegen.ir import ANY, UNKNOWN, Index, Intersection, Node, Object, Recursive, Union
 
-NOTHING_DECLARED = schema.Converted(ANY)
 OPEN_ARGUMENTS = Object((), (Index(UNKNOWN),))
 
 
@@ -40,8 +39,7 @@ def tool_types(definition: str) -> ToolTypes:
     name, description = tool["name"], _description(tool)
     given = schema.convert(tool.get("inputSchema", {}), output=False, said=docs.one_line(description))
     args, problems = _arguments(given.node, given.recursive)
-    declared, wrapped = _unwrapped(tool.get("outputSchema"))
-    returned = NOTHING_DECLARED if declared is True else schema.convert(declared, output=True)
+    returned, wrapped = _returned(tool.get("outputSchema"))
     wishes = {args.digest: (3, f"{name} args"), returned.node.digest: (3, f"{name} result")}
     return ToolTypes(
         name=name,
@@ -95,20 +93,25 @@ def _accepts_nothing(node: Node, recursive: Mapping[str, Node]) -> bool:
     return False
 
 
-def _unwrapped(declared: Any) -> tuple[Any, bool]:
-    """The schema of the value itself where an SDK put it into `{result: …}`, with the definitions kept in reach."""
+def _returned(declared: Any) -> tuple[schema.Converted, bool]:
+    """The type of the result, taken out of `{result: …}` where an SDK put it there, and whether it was."""
     if not isinstance(declared, dict):
-        return True, False
-    props = declared.get("properties")
+        return schema.Converted(ANY), False
+    found = schema.convert(declared, output=True)
+    if not _is_wrapper(declared):
+        return found, False
+    inner = found.node.props[0].type if isinstance(found.node, Object) and found.node.props else ANY
+    return replace(found, node=inner), True
+
+
+def _is_wrapper(declared: Mapping[str, Any]) -> bool:
+    """Whether this is the schema that an SDK makes for a tool that returns something else than an object."""
+    props = declared.get("properties", {})
     flagged = declared.get("x-fastmcp-wrap-result") is True
     if not isinstance(props, dict) or set(props) != {"result"}:
-        return (True, True) if flagged and not props else (declared, False)
-    titled = isinstance(declared.get("title"), str) and declared["title"].endswith("Output")
-    if not flagged and not (titled and declared.get("required") == ["result"]):
-        return declared, False
-    inner = props["result"]
-    shared = {key: declared[key] for key in ("$defs", "definitions") if key in declared}
-    return ({**inner, **shared} if isinstance(inner, dict) else inner), True
+        return flagged and not props
+    title = declared.get("title")
+    return flagged or (isinstance(title, str) and title.endswith("Output") and declared.get("required") == ["result"])
 
 
 def _description(tool: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 
 EXPRESSIBLE = frozenset(("type", "required", "additionalProperties", "enum", "const", "unevaluatedProperties"))
 BRANCHING = frozenset(("anyOf", "oneOf"))
