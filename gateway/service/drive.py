@@ -65,7 +65,7 @@ class Drive:
         self._now = 0
         self._end: End | None = None
         self._delivering: list[tuple[int, CallOutcome]] = []
-        self._evicted = self._mail = False
+        self._evicted = self._mail = self._over = False
         self._stopping: Outcome | None = None
         self._task: asyncio.Task[Outcome] | None = None
 
@@ -83,11 +83,17 @@ class Drive:
         return lambda: self._talk.listeners.remove(listener)
 
     def waiting(self) -> Waiting | None:
-        """What the run waits for, if somebody has to act or its process is given up; None while it is at work."""
-        if not self.work.book:
+        """What the run waits for, if somebody has to act or its process is given up; None while it is at work, or has
+        mail that may be what it waits for."""
+        if not self.work.book or self._mail:
             return None
         waiting = self.work.book.waiting()
         return waiting if waiting.for_ in ASKS or self._evicted else None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has its outcome, which is being written."""
+        return self._over
 
     # --- life --------------------------------------------------------------------------------------------------
 
@@ -97,7 +103,7 @@ class Drive:
         try:
             return await self._guarded()
         finally:
-            self._task = None
+            self._task, self._over = None, True
             self.work.book.clear()
             self._write_delivered()
             self._talk.kill_now()
@@ -224,7 +230,11 @@ class Drive:
                     reason="stalled",
                 )
             idle = not work.completions and not work.book.needs_process(self._floor.clock())
-            if idle and not await self._read_mail():
+            busy = not idle or await self._read_mail()
+            if self._mail:
+                # Posted while the mail was read, or work began.
+                continue
+            if not busy:
                 return Outcome(RunStatus.WAITING, waiting=work.book.waiting())
             if not await work.wait(STAY_MS / 1000) and not self._mail:
                 # Nothing for a while: the calls live on in the gateway, the process goes.

@@ -92,7 +92,9 @@ class Runs:
         if drive is not None:
             drive.stop(CANCELLED)
             await drive.settled.wait()
-        elif not await self._runner.end(run_id, CANCELLED):
+            if drive.view is not None and drive.view.status is not RunStatus.WAITING:
+                return
+        if not await self._runner.end(run_id, CANCELLED):
             await self._post(run_id, {"type": "cancel"})
 
     async def list(

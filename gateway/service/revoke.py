@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from gateway.config import Config
 from gateway.errors import NotFound, UsageError
-from gateway.model import JSON, Token
+from gateway.model import JSON, RunStatus, Token
+from gateway.service.drive import Drive
 from gateway.service.floor import Floor
 from gateway.service.outcome import REVOKED
 from gateway.service.runner import Runner
@@ -43,28 +45,33 @@ class Revoker:
         ids = [token.id for token in hit]
         if agent is not None:
             ids += sorted({identities(token.tenant, agent)[1] for token in hit})
+        dead = frozenset(ids)
+        # The announcement may stop them before we do: remember whose they were.
+        at_work = self._runner.of(dead)
         if ids:
             await self._floor.liveness.revoke(ids)
-        stopped = await self.stop_runs(frozenset(ids))
+        stopped = await self.stop_runs(dead, at_work)
         for tenant, whose in sorted({(token.tenant, token.agent) for token in hit}):
             theirs = [token.id for token in hit if (token.tenant, token.agent) == (tenant, whose)]
             await self._floor.audit.record("token.revoked", tenant=tenant, agent=whose, tokens=theirs)
         return {"revoked": [token.id for token in hit], "runs_stopped": stopped}
 
-    async def stop_runs(self, dead: frozenset[str]) -> int:
+    async def stop_runs(self, dead: frozenset[str], at_work: Sequence[Drive] = ()) -> int:
         """End every run whose token chain holds one of `dead`: those at work here, then those that sleep."""
-        here = self._runner.stop(lambda drive: not dead.isdisjoint(drive.job.principal.chain), REVOKED)
+        here = {*at_work, *self._runner.of(dead)}
+        self._runner.stop(here.__contains__, REVOKED)
         for drive in here:
             await drive.settled.wait()
-        asleep = await self._asleep(dead)
+        stopped = {d.job.run_id for d in here if d.view is not None and d.view.status is RunStatus.REVOKED}
         gate = asyncio.Semaphore(ENDED_AT_ONCE)
 
-        async def end(run_id: str) -> bool:
+        async def end(run_id: str) -> None:
             async with gate:
-                return await self._runner.end(run_id, REVOKED)
+                if await self._runner.end(run_id, REVOKED):
+                    stopped.add(run_id)
 
-        ended = await asyncio.gather(*(end(run_id) for run_id in asleep))
-        return len(here) + sum(ended)
+        await asyncio.gather(*(end(run_id) for run_id in await self._asleep(dead)))
+        return len(stopped)
 
     async def _asleep(self, dead: frozenset[str]) -> list[str]:
         ids = await self._floor.timers.all()

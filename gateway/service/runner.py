@@ -103,6 +103,10 @@ class Runner:
         if await self._floor.journal.inbox(run_id):
             await self._resume_safely(run_id)
 
+    def of(self, identities: frozenset[str]) -> list[Drive]:
+        """The drives at work for tokens whose chain holds one of `identities`."""
+        return [drive for drive in self.drives.values() if _is_of(identities, drive)]
+
     def stop(self, chosen: Callable[[Drive], bool], outcome: Outcome) -> list[Drive]:
         """Stop the drives that `chosen` picks; none of them sends anything after this returns."""
         found = [drive for drive in self.drives.values() if chosen(drive)]
@@ -113,12 +117,15 @@ class Runner:
     async def poke(self, run_id: str) -> None:
         """Something was posted for a run: its owner takes it in, or, when it sleeps, we do."""
         drive = self.drives.get(run_id)
-        if drive is None:
-            await self._resume_safely(run_id)
-        elif any(message["type"] == "cancel" for message in await self._floor.journal.inbox(run_id)):
+        if drive is not None and any(m["type"] == "cancel" for m in await self._floor.journal.inbox(run_id)):
             drive.stop(CANCELLED)
-        else:
+        if drive is not None and not drive.is_over:
             drive.nudge()
+            return
+        if drive is not None:
+            # It is being put to sleep, and hears nothing any more.
+            await drive.settled.wait()
+        await self._resume_safely(run_id)
 
     # --- runs that nobody drives -------------------------------------------------------------------------------
 
