@@ -9,6 +9,7 @@ from textwrap import dedent
 from typing import Any
 
 from codegen.ir import NO_DOC, Doc
+from codegen.text import COMMENT_LIMIT
 
 MAX_FACT = 120
 MAX_PATTERN = 40
@@ -17,16 +18,13 @@ READ = 4_000
 WRAPPED = 50
 """Length from which a line may be one that was wrapped."""
 
-
 _WORD = re.compile(r"[a-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _FILLER = frozenset(
     ("the", "a", "an", "of", "to", "for", "this", "value", "parameter", "param", "argument", "optional", "required")
 )
-_OBVIOUS = re.compile(
-    r"^(?:\((?:optional|required)\)|(?:optional|required)[.:,])\s+|\s*[(\[](?:optional|required)[)\]]\.?$",
-    re.IGNORECASE,
-)
+_OBVIOUS_START = re.compile(r"(?:\((?:optional|required)\)|(?:optional|required)[.:,])\s+", re.IGNORECASE)
+_OBVIOUS_END = re.compile(r"[(\[](?:optional|required)[)\]]\.?$", re.IGNORECASE)
 _LENGTHS = (
     ("minLength", "maxLength", "chars"),
     ("minItems", "maxItems", "items"),
@@ -58,7 +56,7 @@ _MARKUP = re.compile(
     r"^(?:</?[\w-]+>|[#>*•-]+ |\d+\.\s|\[(?:IMPORTANT|NOTE|WARNING)\]|[^\w\s\"'`(\[<{/$@]+\s)\s*", re.IGNORECASE
 )
 _PURPOSE = re.compile(
-    r"^\W*(?:purpose|summary|overview|description)\W*$|^\W*<(?:purpose|summary|use_?case)>", re.I | re.M
+    r"^[^\w\n]*(?:purpose|summary|overview|description)[^\w\n]*$|^[^\w\n]*<(?:purpose|summary|use_?case)>", re.I | re.M
 )
 _CAUTION = re.compile(r"^\W*(?:important|note|warning|caution|read-only|data modification warning)\b", re.IGNORECASE)
 
@@ -68,15 +66,22 @@ def of(schema: Any, name: str, said: str) -> Doc:
     if not isinstance(schema, dict):
         return NO_DOC
     text = schema.get("description")
-    text = text.strip() if isinstance(text, str) else ""
-    if "ptional" in text or "equired" in text:
-        text = _OBVIOUS.sub("", text)
+    text = _without_the_obvious(text[: COMMENT_LIMIT + 1].strip()) if isinstance(text, str) else ""
     if says_nothing(text, name) or (len(text) > 8 and one_line(text) in said):
         text = ""
     if schema.keys().isdisjoint(_FACTUAL):
         return Doc(text) if text else NO_DOC
     facts = (_number(schema), _length(schema), *_forms(schema))
     return Doc(text, tuple(fact for fact in facts if fact), tuple(_tags(schema, text)))
+
+
+def _without_the_obvious(text: str) -> str:
+    """`text` without "(optional)" at its start or end: the type says it."""
+    if "ptional" not in text and "equired" not in text:
+        return text
+    start, end = _OBVIOUS_START.match(text), _OBVIOUS_END.search(text[-12:])
+    text = text[: len(text) - len(end[0])].rstrip() if end else text
+    return text[start.end() :] if start else text
 
 
 def says_nothing(text: str, name: str) -> bool:

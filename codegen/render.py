@@ -165,7 +165,7 @@ def _key(name: str, namespace: str, specs: Iterable[ServerSpec]) -> _Key:
     return name, namespace, words, tuple(tools[key] for key in sorted(tools)), tuple(issues)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def _server(name: str, namespace: str, words: str, tools: tuple[_Tool, ...], issues: tuple[str, ...]) -> _Server:
     typed = [tool_types(tool.definition) for tool in tools]
     identifiers = names.functions(types.name for types in typed)

@@ -23,7 +23,7 @@ _TAGS = ("read-only", "destructive", "needs-", "observed", "deprecated", "defaul
 """Words that this generator puts behind an `@` itself."""
 _DIRECTIVES = ("ts-", "deno-", "jsx", "import", "reference")
 """Words behind an `@` by which compilers take orders."""
-_AT_WORD = re.compile(f"@+(?={'|'.join((*_TAGS, *_DIRECTIVES))})", re.IGNORECASE)
+_AT_WORD = re.compile(f"(?<!@)@+(?={'|'.join((*_TAGS, *_DIRECTIVES))})", re.IGNORECASE)
 
 
 def literal(value: str) -> str:

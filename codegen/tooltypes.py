@@ -11,6 +11,7 @@ from typing import Any
 from codegen import docs, schema
 from codegen.algebra import members_of, union
 from codegen.ir import ANY, UNKNOWN, Index, Intersection, Node, Object, Recursive, Union
+from codegen.text import COMMENT_LIMIT
 
 OPEN_ARGUMENTS = Object((), (Index(UNKNOWN),))
 
@@ -32,7 +33,7 @@ class ToolTypes:
     recursive: Mapping[str, Node]
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=12_000)  # about 16 KB each
 def tool_types(definition: str) -> ToolTypes:
     """`definition` is the JSON text that `source.canonical` makes."""
     tool = json.loads(definition)
@@ -118,7 +119,7 @@ def _description(tool: Mapping[str, Any]) -> str:
     for key in ("description", "title"):
         words = tool.get(key)
         if isinstance(words, str) and words.strip() and not (key == "title" and docs.says_nothing(words, tool["name"])):
-            return words.strip()
+            return words.strip()[: COMMENT_LIMIT + 1]
     return ""
 
 

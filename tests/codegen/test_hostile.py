@@ -223,6 +223,33 @@ BOMBS: dict[str, dict[str, Any]] = {
 }
 
 
+PROSE = {
+    "spaces": "a" + " " * 1_000_000 + "(optional)",
+    "lines": "optional\n" * 100_000,
+    "wrapped lines": ("word " * 12 + "\n") * 20_000,
+    "empty lines": "\n" * 500_000 + "purpose",
+    "brackets": "(optional" * 100_000,
+    "stops": ". " * 500_000,
+    "headings": "# \n- \n" * 100_000,
+    "ats": "@" * 500_000 + "ts-ignore",
+    "stars": "*" * 500_000 + "/",
+}
+
+
+@pytest.mark.parametrize("name", PROSE)
+def test_no_prose_takes_long_to_read(name: str) -> None:
+    words = PROSE[name]
+    props = {f"p{i}": {"type": "string", "description": words[:15_000]} for i in range(20)}
+    tools = [
+        {"name": f"t{i}", "description": words, "inputSchema": {"type": "object", "properties": props}}
+        for i in range(5)
+    ]
+    start = time.process_time()
+    module = generate([ServerSpec("s", tools, instructions=words)])
+    assert all(decl.signature and decl.name_line for decl in module.tools.values())
+    assert time.process_time() - start < 3
+
+
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_takes_bounded_time_and_space(name: str) -> None:
     tool = {"name": "bomb", "inputSchema": BOMBS[name]}
