@@ -147,7 +147,9 @@ def _proc_stat(pid: int) -> list[str]:
 
 def cause(ended: Exit, limits: Limits) -> RunError:
     """What a process that ended without being asked to died of."""
-    if ended.over_memory or any(words in ended.stderr for words in _OUT_OF_MEMORY):
+    # An allocator that has nothing left to give aborts, at times without a word; nothing else in Deno does.
+    aborted = ended.code == -signal.SIGABRT
+    if ended.over_memory or aborted or any(words in ended.stderr for words in _OUT_OF_MEMORY):
         return LimitExceeded(
             f"The program used more than {limits.run_memory_mb} MB of memory (run_memory_mb).",
             fix="Keep less in memory at once, or raise the limit.",
