@@ -81,7 +81,7 @@ class Gateway:
 def processes(folder: Path) -> Iterator[tuple[str, str, str]]:
     """The upstream and the gateway. Yields the upstream's URL, the gateway's, and a token."""
     with contextlib.ExitStack() as stack:
-        upstream = stack.enter_context(_process([str(ROOT / "tests/servers/fast.py"), "--transport", "http", "--json"]))
+        upstream = stack.enter_context(_process(["-m", "benchmarks.upstream"]))
         assert upstream.stdout
         upstream_url = upstream.stdout.readline().strip()
         config = folder / "gateway.json"

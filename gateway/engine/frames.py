@@ -6,7 +6,8 @@ Wire: a 4-byte big-endian length, then that many bytes of UTF-8 JSON. The host b
 Order of a conversation::
 
     program → Ready                      once, when the bridge stands and the world is closed
-    host    → Start                      once
+    host    → Start                      once: the program is compiled
+    host    → Go                         once: it runs
     program → Turn                       the commands emitted until the program was quiescent
     host    → Deliver [Done, …]          completions, delivered one at a time in this order
     program → Turn                       one reply for each Deliver, with one list of commands per completion
@@ -51,6 +52,11 @@ class Start:
     tools: Mapping[str, Mapping[str, tuple[str, str]]]
     limits: Mapping[str, int]
     replayed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Nothing of the program runs before this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ class Emit:
     """An MCP content block for the client."""
 
 
-HostFrame = Start | Deliver
+HostFrame = Start | Go | Deliver
 ProgramFrame = Ready | Turn | Log | Progress | Emit
 
 
@@ -145,6 +151,8 @@ def _wire(frame: HostFrame) -> dict[str, Any]:
         case Start():
             fields = ("run", "code", "seed", "now", "tools", "limits", "replayed")
             return {"t": "start"} | {name: getattr(frame, name) for name in fields}
+        case Go():
+            return {"t": "go"}
         case Deliver():
             return {"t": "deliver", "items": [_done(item) for item in frame.items]}
 

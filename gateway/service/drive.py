@@ -25,6 +25,7 @@ from gateway.errors import (
     StoreUnavailable,
 )
 from gateway.model import Diagnostic, RunStatus, Waiting
+from gateway.sandbox.pool import Process
 from gateway.service import mail
 from gateway.service.floor import Floor, Job
 from gateway.service.open import ASKS, STAY_MS
@@ -52,7 +53,8 @@ ATTEMPTS = 2
 class Drive:
     """One owner's work on one run. `settled` is set when its outcome is written (service/ending.py)."""
 
-    def __init__(self, floor: Floor, job: Job, writer: Writer) -> None:
+    def __init__(self, floor: Floor, job: Job, writer: Writer, ahead: Process | None = None) -> None:
+        """`ahead` runs the program already, if it is a new run."""
         self.job = job
         self.view: RunView | None = None
         """The run as it was left, once `settled` is set and it could be written."""
@@ -60,7 +62,7 @@ class Drive:
         self._floor = floor
         self._tasks = Tasks()
         self.pen = Pen(floor.journal, writer, floor.clock, self._tasks)
-        self._talk = Talk(floor, job, self._over_limit)
+        self._talk = Talk(floor, job, self._over_limit, ahead)
         self.work = Work(floor, job, self.pen, self._tasks, self._may_send)
         self._now = 0
         self._end: End | None = None

@@ -15,15 +15,17 @@ import orjson
 
 from gateway.engine import frames, program, replay
 from gateway.engine.program import Program
-from gateway.errors import Busy, Conflict, NotFound, UsageError
+from gateway.errors import Busy, Conflict, NotFound, ProcessDied, UsageError
 from gateway.model import JSON, Entry, Principal, RunStatus
 from gateway.sandbox.checker import CheckResult
+from gateway.sandbox.pool import Process
 from gateway.service import ending, views
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor, Job, compact
 from gateway.service.outcome import CANCELLED, REVOKED
 from gateway.service.publish import Published, Publisher
 from gateway.service.runner import Runner
+from gateway.service.talk import load_ahead
 from gateway.service.views import RunView, from_record
 from gateway.store.liveness import Liveness
 from gateway.store.sessions import Sessions
@@ -65,13 +67,20 @@ class Runs:
         if len(self._runner.drives) >= settings.max_active_runs + settings.max_queued_runs:
             raise Busy("The gateway has as many runs as it may.", fix="Try again shortly.")
         published = self._publisher.publish(self._publisher.visible(principal))
-        parsed, found = await self._checked(code, published)
+        parsed = await _parsed(code)
         created = self._floor.clock()
-        run_id = f"run_{secrets.token_hex(10)}"
-        if found.diagnostics:
-            return await self._rejected(run_id, principal, session, code, published, found, created)
-        job = Job(run_id, principal, session, parsed.run_text, published.runtime, created, found.warnings)
-        drive = await self._open(job, code)
+        run_id, seed = f"run_{secrets.token_hex(10)}", secrets.token_hex(16)
+        job = Job(run_id, principal, session, parsed.run_text, published.runtime, created)
+        ahead = None if parsed.problems else await load_ahead(self._floor, job, seed)
+        try:
+            found = await self._checked(parsed, published)
+            if found.diagnostics:
+                return await self._rejected(job, code, found)
+            drive = await self._open(replace(job, warnings=found.warnings), code, seed, ahead)
+            ahead = None
+        finally:
+            if ahead is not None:
+                self._floor.pool.discard(ahead)
         return await self._wait(drive, principal, run_id, wait_seconds, on_progress)
 
     async def result(
@@ -129,7 +138,7 @@ class Runs:
         """Type-check only: `{"ok", "diagnostics", "warnings"}`."""
         self._check_size(code)
         published = self._publisher.publish(self._publisher.visible(principal))
-        _, found = await self._checked(code, published)
+        found = await self._checked(await _parsed(code), published)
         return {
             "ok": not found.diagnostics,
             "diagnostics": views.diagnostics(found.diagnostics),
@@ -188,28 +197,30 @@ class Runs:
         if len(code.encode("utf-8", "replace")) > cap * 1024:
             raise UsageError(f"The program has more than {cap} KB (code_kb).", fix="Keep data out of the program text.")
 
-    async def _checked(self, code: str, published: Published) -> tuple[Program, CheckResult]:
-        """The program and what is wrong with it. What the parser finds spares the checker."""
-        # A long text takes long enough to hold up others.
-        parsed = await asyncio.to_thread(program.parse, code) if len(code) > LONG_TEXT else program.parse(code)
+    async def _checked(self, parsed: Program, published: Published) -> CheckResult:
+        """What is wrong with a program. What the parser found spares the checker."""
         if parsed.problems:
-            return parsed, CheckResult(parsed.problems, ())
+            return CheckResult(parsed.problems, ())
         module = published.module
         await self._floor.checker.load(module.hash, module.text)
         found = await self._floor.checker.check(parsed, module.hash)
-        return parsed, CheckResult(found.diagnostics, (*parsed.warnings, *found.warnings))
+        return CheckResult(found.diagnostics, (*parsed.warnings, *found.warnings))
 
-    async def _open(self, job: Job, code: str) -> Drive:
+    async def _open(self, job: Job, code: str, seed: str, ahead: Process | None) -> Drive:
         principal, now = job.principal, job.created_at
         started: dict[str, JSON] = {
             "code_hash": _hash(code),
             "module_hash": job.module.hash,
-            "seed": secrets.token_hex(16),
+            "seed": seed,
             "now": now,
             "chain": list(principal.chain),
         }
         fields = _fields(job, RunStatus.RUNNING, code)
         await self._keep_module(job)
+        if ahead is not None:
+            # It computes while its record is written; nothing that it asks for is done before. Its drive sees it die.
+            with contextlib.suppress(ProcessDied):
+                await ahead.send(frames.Go())
         run_id, entry = job.run_id, Entry(0, "started", now, started)
         session = Sessions.touch(principal.sid, job.session, run_id, now)
         writer, (alive, *_) = await self._floor.journal.open(
@@ -223,7 +234,7 @@ class Runs:
         self._floor.audit.opened(
             run_id, principal, job.session, writer, code_sha256=started["code_hash"], module=job.module.hash
         )
-        drive = self._runner.launch(job, writer)
+        drive = self._runner.launch(job, writer, ahead)
         if not Liveness.alive(alive):
             drive.stop(REVOKED)
         return drive
@@ -233,18 +244,9 @@ class Runs:
             await self._floor.modules.put(job.module.hash, job.module.as_json())
             self._kept.add(job.module.hash)
 
-    async def _rejected(
-        self,
-        run_id: str,
-        principal: Principal,
-        session: str,
-        code: str,
-        published: Published,
-        found: CheckResult,
-        created: int,
-    ) -> RunView:
+    async def _rejected(self, job: Job, code: str, found: CheckResult) -> RunView:
         """A program that did not pass has a record too, and nothing else."""
-        job = Job(run_id, principal, session, "", published.runtime, created)
+        run_id, principal, session, created = job.run_id, job.principal, job.session, job.created_at
         body: dict[str, JSON] = {"diagnostics": views.diagnostics(found.diagnostics), "logs": []}
         stats = {"tool_calls": 0, "duration_ms": max(0, self._floor.clock() - created), "replays": 0}
         view = RunView(run_id, session, RunStatus.REJECTED, principal.agent, created, body, stats)
@@ -329,6 +331,11 @@ def _may_see(principal: Principal, record: Mapping[str, str]) -> bool:
     if principal.admin or record["token"] == principal.token_id:
         return True
     return principal.token_id in orjson.loads(record["chain"])[2:]
+
+
+async def _parsed(code: str) -> Program:
+    # A long text takes long enough to hold up others.
+    return await asyncio.to_thread(program.parse, code) if len(code) > LONG_TEXT else program.parse(code)
 
 
 def _hash(code: str) -> str:

@@ -15,6 +15,7 @@ from gateway.engine.replay import Call
 from gateway.engine.states import TERMINAL
 from gateway.errors import GatewayError, NotFound, StoreError, Unauthenticated
 from gateway.model import Principal, RunStatus
+from gateway.sandbox.pool import Process
 from gateway.service import ending, mail
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor, Job, RuntimeModule
@@ -61,8 +62,9 @@ class Runner:
 
     # --- drives ------------------------------------------------------------------------------------------------
 
-    def launch(self, job: Job, writer: Writer) -> Drive:
-        drive = Drive(self._floor, job, writer)
+    def launch(self, job: Job, writer: Writer, ahead: Process | None) -> Drive:
+        """Drive a new run, which may be running `ahead` of its drive."""
+        drive = Drive(self._floor, job, writer, ahead)
         self.drives[job.run_id] = drive
         self._tasks.start(self._drive(drive), name=f"run {job.run_id}")
         return drive

@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from gateway.engine.frames import Deliver, Done, Emit, Log, Progress, Start, Turn
-from gateway.errors import BadFrame, LimitExceeded
+from gateway.engine.frames import Deliver, Done, Emit, Go, Log, Progress, Start, Turn
+from gateway.errors import BadFrame, LimitExceeded, ProcessDied
 from gateway.sandbox.pool import Process
 from gateway.service.floor import Floor, Job
 from gateway.service.outcome import Trace
@@ -16,10 +16,34 @@ PROGRAM_CAPS = ("run_log_kb", "result_mb", "run_tool_calls", "run_concurrent_cal
 """Limits that the program's side keeps too, so that what is over them need not cross the pipe."""
 
 
-class Talk:
-    """At most one process at a time; `open` after `close` begins a new one with a new trace."""
+async def load_ahead(floor: Floor, job: Job, seed: str) -> Process | None:
+    """A process, if one is ready, that compiles the program while others still look at it; it runs when it is sent
+    `Go`. Whoever asked for it gives it to a `Talk`, or discards it."""
+    process = await floor.pool.acquire_ready()
+    if process is None:
+        return None
+    try:
+        await process.send(_start(floor, job, seed, job.created_at, 0))
+    except ProcessDied:
+        floor.pool.discard(process)
+        return None
+    return process
 
-    def __init__(self, floor: Floor, job: Job, on_limit: Callable[[LimitExceeded], None]) -> None:
+
+def _start(floor: Floor, job: Job, seed: str, now: int, replayed: int) -> Start:
+    limits = floor.config.gateway.limits
+    caps = {name: getattr(limits, name) for name in PROGRAM_CAPS}
+    return Start(job.run_id, job.run_text, seed, now, job.module.tools, caps, replayed)
+
+
+class Talk:
+    """At most one process at a time; `open` after `close` begins a new one with a new trace. `ahead` is one that runs
+    the program already, from the beginning."""
+
+    def __init__(
+        self, floor: Floor, job: Job, on_limit: Callable[[LimitExceeded], None], ahead: Process | None = None
+    ) -> None:
+        self._ahead = ahead
         self._floor = floor
         self._job = job
         self._on_limit = on_limit
@@ -48,14 +72,15 @@ class Talk:
         """A fresh process from the pool, started on the program. Returns its first turn. Commands up to `replayed` are
         in the journal: they need no line."""
         self.trace = Trace()
-        process = await self._floor.pool.acquire()
+        ahead, self._ahead = self._ahead, None
+        process = ahead or await self._floor.pool.acquire()
         self._process, self._since = process, time.monotonic()
         limits = self._floor.config.gateway.limits
         left = limits.run_active_seconds - self._active
         self._deadline = asyncio.get_running_loop().call_later(max(left, 0.0), self._too_long)
-        job = self._job
-        caps = {name: getattr(limits, name) for name in PROGRAM_CAPS}
-        await process.send(Start(job.run_id, job.run_text, seed, now, job.module.tools, caps, replayed))
+        if ahead is None:
+            await process.send(_start(self._floor, self._job, seed, now, replayed))
+            await process.send(Go())
         return await self._turn(process)
 
     async def deliver(self, items: tuple[Done, ...]) -> Turn:
@@ -69,6 +94,8 @@ class Talk:
         """Kill and reap the process, if there is one."""
         process, self._process = self._process, None
         if process is None:
+            if self._ahead is not None:
+                self._floor.pool.discard(self._ahead)
             return
         self._active += time.monotonic() - self._since
         if self._deadline is not None:
@@ -77,8 +104,9 @@ class Talk:
 
     def kill_now(self) -> None:
         """Send the kill without waiting for the reaping; `close` does that."""
-        if self._process is not None:
-            self._process.kill_now()
+        for process in (self._process, self._ahead):
+            if process is not None:
+                process.kill_now()
 
     async def _turn(self, process: Process) -> Turn:
         while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import orjson
 
@@ -37,6 +38,11 @@ class Sessions:
     async def token(self, token_id: str) -> Token | None:
         raw = await self._client.send("GET", keys.token(token_id))
         return None if raw is None else _token(raw)
+
+    async def token_with(self, token_id: str, command: Command) -> tuple[Token | None, Any]:
+        """A token's record, and the reply to a command of the same round trip."""
+        raw, reply = await self._client.batch([("GET", keys.token(token_id)), command])
+        return None if raw is None else _token(raw), reply
 
     async def tokens(self, tenant: str) -> list[Token]:
         """All tokens on record, soonest expiry first."""

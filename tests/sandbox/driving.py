@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.engine.frames import Command, Deliver, Done, Emit, End, Log, Progress, Start, Turn
+from gateway.engine.frames import Command, Deliver, Done, Emit, End, Go, Log, Progress, Start, Turn
 from gateway.sandbox.pool import Process, ProcessPool
 
 SEED = "00112233445566778899aabbccddeeff"
@@ -62,6 +62,7 @@ class Talk:
     ) -> Turn:
         caps = LIMITS | dict(limits or {})
         await self.process.send(Start("run_1", code, seed, self.now, tools, caps, replayed))
+        await self.process.send(Go())
         return await self.turn()
 
     async def deliver(self, *items: Done) -> Turn:

@@ -207,7 +207,7 @@ GATEWAY = """
 import asyncio, sys
 from pathlib import Path
 from gateway.config import Limits
-from gateway.engine.frames import Start
+from gateway.engine.frames import Go, Start
 from gateway.sandbox.pool import ProcessPool
 
 async def main():
@@ -216,6 +216,7 @@ async def main():
     process = await pool.acquire()
     spin = "export default (async () => {\\nwhile (true) {}\\n});"
     await process.send(Start("r", spin, "0" * 32, 0, {}, {}))
+    await process.send(Go())
     while pool.idle < 2 or process.usage().cpu_seconds < 0.2:
         await asyncio.sleep(0.01)
     print("spinning", flush=True)

@@ -30,7 +30,7 @@ export function isEvaluating(): boolean {
   return stage === "evaluating";
 }
 
-/** Starts the program. `onEnter` is called once: when its first statement runs, or when it cannot be loaded. */
+/** Loads the program. `onEnter` is called once: before its first statement runs, or when it cannot be loaded. */
 export function load(code: string, onEnter: () => void): void {
   const enter = () => {
     reflectDeleteProperty(globalThis, ENTER);

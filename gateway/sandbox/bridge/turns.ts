@@ -13,7 +13,7 @@ import { isEvaluating, load } from "./program.ts";
 import { seedRandom } from "./random.ts";
 import { flushProgress, limitBlocks } from "./report.ts";
 import { installTools } from "./tools.ts";
-import { assertStart, type Done, receive, send, type Start } from "./wire.ts";
+import { type Done, expect, send, type Start } from "./wire.ts";
 
 /**
  * Turns of the event loop until Deno has told that a module with top-level `await` has ended. It takes 2, whatever
@@ -29,7 +29,7 @@ let lists = "";
 /** Takes the run from the host and serves it until the process is killed. */
 export function serve(runtime: string): void {
   send(`{"t":"ready","runtime":"${runtime}"}`);
-  const start = assertStart(receive() as Start);
+  const start = expect("start");
   const valueMib = limit(start, "result_mb");
   beginCommands(start.replayed, limit(start, "run_concurrent_calls"), limit(start, "run_tool_calls"), valueMib);
   limitLog(limit(start, "run_log_kb") * 1024);
@@ -37,7 +37,11 @@ export function serve(runtime: string): void {
   seedRandom(start.seed);
   startClock(start.now);
   installTools(start.tools);
-  load(start.code, () => afterMicrotasks(drained));
+  load(start.code, () => {
+    // The module is compiled by now, which the host did not have to wait for: nothing of it runs before this.
+    expect("go");
+    afterMicrotasks(drained);
+  });
 }
 
 /** A cap of the run under its name in the configuration; one that the host does not send is the host's to keep. */
@@ -80,8 +84,7 @@ function turn(end: string): string {
 function reply(): void {
   flushProgress();
   send(turn(""));
-  const frame = receive();
-  items = frame.t === "deliver" ? frame.items : [];
+  items = expect("deliver").items;
   next = 0;
   if (items.length === 0) reply();
   else deliver();
@@ -92,5 +95,5 @@ function finish(end: string): never {
   reportDropped();
   flushProgress();
   send(turn(`,"end":${end}`));
-  for (;;) receive();
+  for (;;) expect("deliver");
 }

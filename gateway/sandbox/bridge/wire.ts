@@ -38,6 +38,8 @@ export interface Deliver {
   items: Done[];
 }
 
+type HostFrame = Start | { t: "go" } | Deliver;
+
 // Of Deno's core, since `Deno.stdin.readSync` asks the view for its length, which a program can redefine.
 const { readSync, writeSync } = core;
 const STDIN = 0;
@@ -63,10 +65,10 @@ export function send(json: string): void {
 }
 
 /** Blocks until the next frame is here. The end of the input means that the host is gone: so is the process. */
-export function receive(): Start | Deliver {
+export function receive(): HostFrame {
   const header = read(HEADER);
   const size = header[0] * 0x1000000 + ((header[1] << 16) | (header[2] << 8) | header[3]);
-  return jsonParse(decodeText(read(size))) as Start | Deliver;
+  return jsonParse(decodeText(read(size))) as HostFrame;
 }
 
 function read(size: number): Uint8Array {
@@ -111,7 +113,9 @@ export function exceeds(text: string, limit: number): boolean {
   return text.length * 3 > limit && utf8Length(text) > limit;
 }
 
-export function assertStart(frame: Start | Deliver): Start {
-  if (frame.t !== "start") throw new NativeError("The first frame from the host has to be a start frame.");
-  return frame;
+/** The next frame, which has to be of the type that is due. */
+export function expect<T extends HostFrame["t"]>(type: T): HostFrame & { t: T } {
+  const frame = receive();
+  if (frame.t !== type) throw new NativeError("The host sent another frame than the one that is due.");
+  return frame as HostFrame & { t: T };
 }

@@ -1,0 +1,16 @@
+"""A program is compiled in its process while it is still being checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.live import agent, live
+
+
+async def test_refused_programs_give_back_the_processes_that_compiled_them(tmp_path: Path) -> None:
+    config = {"agents": {"tester": agent()}, "gateway": {"max_active_runs": 1}}
+    async with live(tmp_path, config) as gateway:
+        for _ in range(3):
+            assert (await gateway.execute("return fetch('http://example.com')"))["status"] == "rejected"
+        # With one slot for all, this would wait for ever for one that was lost.
+        assert (await gateway.execute("return 1"))["result"] == 1
