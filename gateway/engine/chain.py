@@ -1,11 +1,15 @@
 """The hash chain over a run's journal. An element is 32 bytes of SHA-256 followed by the entry's JSON;
 the hash covers the previous hash and that JSON, so that no entry can be changed, dropped, inserted or moved
-without breaking every later one."""
+without breaking every later one.
+
+A run that sleeps has many elements in one, `packed`: the last hash, then the entries, compressed. Of each hash before
+it 8 bytes are kept, enough to name the first entry that is not as it was written."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
@@ -14,6 +18,10 @@ from gateway.model import JSON, Entry
 
 DIGEST = 32
 GENESIS = bytes(DIGEST)
+_PACKED = b"z"
+"""Where a single element has the brace of its JSON."""
+_PREFIX = 8
+_COUNT = 4
 
 
 def seal(head: bytes, entries: Iterable[Entry]) -> tuple[bytes, list[bytes]]:
@@ -26,12 +34,50 @@ def seal(head: bytes, entries: Iterable[Entry]) -> tuple[bytes, list[bytes]]:
     return head, elements
 
 
+def pack(elements: Sequence[bytes]) -> bytes:
+    """Several elements, in their order, as one."""
+    bodies = zlib.compress(b"\n".join(element[DIGEST:] for element in elements))
+    prefixes = b"".join(element[:_PREFIX] for element in elements)
+    return elements[-1][:DIGEST] + _PACKED + len(elements).to_bytes(_COUNT, "big") + prefixes + bodies
+
+
+def unpack(elements: Iterable[bytes], head: bytes = GENESIS) -> Iterator[bytes]:
+    """The elements that follow `head` one by one, whether or not they were packed. Proves nothing: what is broken stays
+    broken."""
+    for element in elements:
+        if element[DIGEST : DIGEST + 1] == _PACKED:
+            yield from _unpacked(element, head)
+        else:
+            yield element
+        head = element[:DIGEST]
+
+
+def packed(elements: Sequence[bytes], length: int) -> tuple[int, bytes]:
+    """How many of a journal's `length` entries are in packed elements, and the hash after them."""
+    loose = next((i for i, e in enumerate(reversed(elements)) if e[DIGEST : DIGEST + 1] == _PACKED), None)
+    return (0, GENESIS) if loose is None else (length - loose, elements[-1 - loose][:DIGEST])
+
+
+def _unpacked(element: bytes, head: bytes) -> Iterator[bytes]:
+    at = DIGEST + len(_PACKED) + _COUNT
+    count = int.from_bytes(element[at - _COUNT : at], "big")
+    prefixes, packed = element[at : at + _PREFIX * count], element[at + _PREFIX * count :]
+    try:
+        bodies = zlib.decompress(packed).split(b"\n")
+    except zlib.error:
+        bodies = [packed]
+    for index, body in enumerate(bodies, 1):
+        head = hashlib.sha256(head + body).digest()
+        kept = prefixes[(index - 1) * _PREFIX : index * _PREFIX]
+        yield (element[:DIGEST] if index == len(bodies) else kept + head[_PREFIX:]) + body
+
+
 def open_sealed(elements: Iterable[bytes], head: bytes = GENESIS, first: int = 0) -> tuple[bytes, list[Entry]]:
     """Check and read elements that follow `head`, numbered from `first`. Returns the new head and the entries.
 
     Raises `StoreCorrupt` with `seq` and `reason` of the first bad element."""
     entries = []
-    for seq, element in enumerate(elements, first):
+    for seq, element in enumerate(unpack(elements, head), first):
         body = element[DIGEST:]
         head = hashlib.sha256(head + body).digest()
         if element[:DIGEST] != head:

@@ -39,7 +39,7 @@ async def settle(floor: Floor, drive: Drive, outcome: Outcome) -> RunView:
         return seen
     drive.pen.write(*_last_entry(outcome), before)
     fields |= {"status": outcome.status.value, "view": _stored(seen)}
-    await drive.pen.flush(fields)
+    await drive.pen.flush(fields, pack=outcome.status is RunStatus.WAITING)
     await _anchor(floor, drive, outcome.status)
     if outcome.status is RunStatus.WAITING:
         until = outcome.waiting.until if outcome.waiting else None

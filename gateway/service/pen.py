@@ -50,15 +50,17 @@ class Pen:
         stored, blobs = self._journal.offload(self._writer.run_id, outcome["v"])
         return {**{key: value for key, value in outcome.items() if key != "v"}, **stored}, blobs
 
-    async def flush(self, fields: Fields | None = None, first: list[Command] | None = None) -> list[Any]:
-        """Make everything written so far durable. Returns the replies to `first`.
+    async def flush(
+        self, fields: Fields | None = None, first: list[Command] | None = None, *, pack: bool = False
+    ) -> list[Any]:
+        """Make everything written so far durable; `pack` it for a long sleep. Returns the replies to `first`.
 
         Raises `StaleWriter`, `StoreUnavailable`. What a cancelled flush has sent is sent again by the next one, under
         the same id: it lands once."""
         await self._settle()
         if not (self._pending or fields or first):
             return []
-        replies = await self._commit(fields, first or [])
+        replies = await self._commit(fields, first or [], pack=pack)
         return replies[: len(first or [])]
 
     def flush_soon(self) -> None:
@@ -79,11 +81,11 @@ class Pen:
             await self._journal.commit(self._writer, *self._unsettled)
             self._unsettled = None
 
-    async def _commit(self, fields: Fields | None, first: list[Command]) -> list[Any]:
+    async def _commit(self, fields: Fields | None, first: list[Command], *, pack: bool = False) -> list[Any]:
         entries, self._pending = self._pending, []
         before, self._first = self._first, []
         self._unsettled = self._journal.prepare(self._writer, entries, fields), before
-        replies = await self._journal.commit(self._writer, self._unsettled[0], [*first, *before])
+        replies = await self._journal.commit(self._writer, self._unsettled[0], [*first, *before], pack=pack)
         self._unsettled = None
         return replies
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import orjson
 
 from gateway.engine import record
-from gateway.engine.chain import DIGEST, GENESIS
+from gateway.engine.chain import DIGEST, GENESIS, unpack
 from gateway.model import JSON
 from gateway.store import keys
 from gateway.store.client import Client
@@ -183,7 +183,9 @@ class AuditStore:
         for run_id in run_ids:
             commands += [("HGET", keys.run(run_id), "length"), ("LRANGE", keys.journal(run_id), 0, -1)]
         replies = await self._client.batch(commands) if commands else []
-        return [(int(length or 0), found) for length, found in zip(replies[::2], replies[1::2], strict=True)]
+        return [
+            (int(length or 0), list(unpack(found))) for length, found in zip(replies[::2], replies[1::2], strict=True)
+        ]
 
     # --- exporters ---------------------------------------------------------------------------------------------
 

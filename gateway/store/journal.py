@@ -17,9 +17,11 @@ from gateway.errors import NotFound, StaleWriter, StoreCorrupt
 from gateway.model import JSON, Entry, Lease
 from gateway.store import keys
 from gateway.store.client import Client, Command
-from gateway.store.scripts import APPEND, CLAIM, OPEN, RENEW
+from gateway.store.scripts import APPEND, CLAIM, OPEN, PACK, RENEW
 
 LEASE_MS = 10_000
+WORTH_PACKING = 8
+"""Entries: fewer gain nothing."""
 BLOB_FROM = 64 * 1024
 """Values whose JSON is longer than this (bytes) are kept beside the journal."""
 
@@ -38,6 +40,8 @@ class Writer:
     entries: list[Entry] = field(default_factory=list)
     record: Record = field(default_factory=dict)
     """The fields of the run as they were when it was claimed."""
+    packed: tuple[int, bytes] = (0, chain.GENESIS)
+    """How many entries are in packed elements, and the hash after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,8 @@ class Journal:
                         f"The journal of {run_id} ends elsewhere than its record says.", seq=len(entries)
                     )
                 lease = self._lease(run_id, int(claimed[1]), asked)
-                return Writer(run_id, lease, len(entries), head, entries, _record(raw))
+                packed = chain.packed(elements, len(entries))
+                return Writer(run_id, lease, len(entries), head, entries, _record(raw), packed)
         return None
 
     def prepare(self, writer: Writer, entries: Sequence[Entry], fields: Fields | None = None) -> Append:
@@ -117,12 +122,16 @@ class Journal:
         keys_ = [keys.run(writer.run_id), keys.journal(writer.run_id)]
         return Append(self._client.call(APPEND, keys_, args), head, tuple(entries))
 
-    async def commit(self, writer: Writer, append: Append, first: Sequence[Command] = ()) -> list[Any]:
+    async def commit(
+        self, writer: Writer, append: Append, first: Sequence[Command] = (), *, pack: bool = False
+    ) -> list[Any]:
         """Append and set record fields in one atomic step. `first` are commands for the same round trip, sent before
-        it (blobs, liveness checks); their replies are returned.
+        it (blobs, liveness checks); their replies are returned. `pack`: make the journal small, for it will lie long.
 
         Raises `StaleWriter` when another replica owns the run or it has ended: nothing was written."""
-        *replies, outcome = await self._client.batch([*first, append.command])
+        after = self._pack(writer, append) if pack else []
+        replies = await self._client.batch([*first, append.command, *after])
+        outcome = replies.pop(len(first))
         if outcome[0] != b"ok":
             raise StaleWriter(
                 f"Run {writer.run_id} is no longer ours (epoch, length, status now: {_text(outcome[1:])}).",
@@ -130,7 +139,20 @@ class Journal:
             )
         writer.head, writer.length = append.head, writer.length + len(append.entries)
         writer.entries.extend(append.entries)
+        if after and replies.pop():
+            writer.packed = writer.length, writer.head
         return replies
+
+    def _pack(self, writer: Writer, append: Append) -> list[Command]:
+        """The command that packs what is loose after an append, if that is worth it."""
+        count, head = writer.packed
+        loose = [*writer.entries[count:], *append.entries]
+        head, elements = chain.seal(head, loose)
+        # A value that JSON does not give back as it was (an integer beyond 64 bits) leaves the journal as it is.
+        if len(loose) < WORTH_PACKING or head != append.head:
+            return []
+        args = [writer.lease.epoch, writer.length + len(append.entries), len(loose), chain.pack(elements)]
+        return [self._client.call(PACK, [keys.run(writer.run_id), keys.journal(writer.run_id)], args)]
 
     async def append(
         self, writer: Writer, entries: Sequence[Entry], fields: Fields | None = None, first: Sequence[Command] = ()

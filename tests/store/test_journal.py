@@ -103,6 +103,25 @@ async def test_scripts_are_loaded_again_after_a_flush(client: Client) -> None:
     assert len(await journal.entries("run_1")) == 2
 
 
+async def test_a_run_that_sleeps_takes_a_fraction_of_the_room_and_goes_on(client: Client) -> None:
+    first, second = Journal(client, owner="a"), Journal(client, owner="b")
+    writer = await opened(first)
+    await first.append(writer, [entry(n, cid=n, text="x" * 100) for n in range(1, 40)])
+    loose = await client.send("MEMORY", "USAGE", keys.journal("run_1"))
+    await first.commit(writer, first.prepare(writer, [entry(40)], {"status": "waiting"}), pack=True)
+    assert await client.send("MEMORY", "USAGE", keys.journal("run_1")) < loose / 3
+    for length in (51, 61):
+        await lapse(client)
+        taken = await second.claim("run_1")
+        assert taken is not None and len(taken.entries) == taken.length == length - 10
+        more = [entry(n) for n in range(length - 10, length)]
+        await second.commit(taken, second.prepare(taken, more, {"status": "waiting"}), pack=True)
+    assert [e.seq for e in await first.entries("run_1")] == list(range(61))
+    with pytest.raises(StaleWriter):
+        await first.commit(writer, first.prepare(writer, [entry(41)] * 20), pack=True)
+    assert len(await first.entries("run_1")) == 61
+
+
 @pytest.mark.parametrize("tamper", ["flip", "drop", "swap", "insert", "cut"])
 async def test_tampering_is_found_and_named(client: Client, tamper: str) -> None:
     journal = Journal(client, owner="a")
