@@ -6,7 +6,7 @@ import hashlib
 import time
 import uuid
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -207,6 +207,16 @@ class Journal:
         if hashlib.sha256(body).hexdigest() != digest:
             raise StoreCorrupt(f"The value {digest[:12]} of {run_id} is not what was written.")
         return orjson.loads(body)
+
+    async def copies(self, source: str, run_id: str, digests: Iterable[str]) -> list[Command]:
+        """The commands that keep large values of run `source` for `run_id` too. Raises `NotFound`."""
+        commands: list[Command] = []
+        for digest in sorted(digests):
+            raw = await self._client.send("GET", keys.blob(source, digest))
+            if raw is None:
+                raise NotFound(f"The value {digest[:12]} of {source} is no longer kept.")
+            commands += [("SET", keys.blob(run_id, digest), raw), ("SADD", keys.blobs(run_id), digest)]
+        return commands
 
     # --- inbox -------------------------------------------------------------------------------------------------
 

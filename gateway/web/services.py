@@ -16,7 +16,18 @@ Progress = Callable[[float, float | None, str], Awaitable[None]]
 """What a program reports with `progress(done, total?, message?)`."""
 
 
+class Again(Protocol):
+    async def fork(
+        self, principal: Principal, run_id: str, at: int, *, code: str | None = None, session: str | None = None
+    ) -> str: ...
+
+    async def retry(self, principal: Principal, run_id: str, *, from_start: bool = False) -> str: ...
+
+
 class Runs(Protocol):
+    @property
+    def again(self) -> Again: ...
+
     async def execute(
         self,
         principal: Principal,
