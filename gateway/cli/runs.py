@@ -7,6 +7,7 @@ from typing import Any, TextIO
 import click
 
 from gateway.cli.decisions import answer, approve, deny, resolve, signal
+from gateway.cli.journals import export, replay, tail
 from gateway.cli.output import Group, emit, json_option, note, table
 from gateway.cli.programs import explain, finish, print_findings
 from gateway.cli.remote import Api, segment, with_api
@@ -20,8 +21,8 @@ def command() -> None:
     """Runs: look at them, stop them, decide what they wait for."""
 
 
-for decision in (approve, deny, answer, signal, resolve):
-    command.add_command(decision)
+for other in (tail, export, replay, approve, deny, answer, signal, resolve):
+    command.add_command(other)
 
 
 @command.command("list")

@@ -14,6 +14,7 @@ from gateway.errors import Conflict, UsageError
 from gateway.model import JSON, Principal, RunStatus
 from gateway.service import ending, views
 from gateway.service.again import Again
+from gateway.service.archive import Archive
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor, Job
 from gateway.service.opening import Opening, check_session, new_run_id
@@ -22,7 +23,7 @@ from gateway.service.publish import Publisher
 from gateway.service.runner import Runner
 from gateway.service.talk import load_ahead
 from gateway.service.views import RunView, from_record
-from gateway.service.visible import may_see, own
+from gateway.service.visible import may_see, newest, own
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
 
@@ -37,6 +38,7 @@ class Runs:
         self._runner = runner
         self._opening = Opening(floor, publisher, runner)
         self.again = Again(floor, self._opening, runner)
+        self.archive = Archive(floor)
 
     async def execute(
         self,
@@ -101,7 +103,7 @@ class Runs:
     ) -> list[RunView]:
         """The newest runs that the principal may see."""
         wanted = {"status": status, "session": session, "agent": agent}
-        ids = await self._floor.journal.recent(principal.tenant, limit=1_000)
+        ids = await newest(self._floor, principal, 1_000)
         records = await self._floor.journal.records(ids)
         found = [
             self._live_view(run_id, record)
@@ -110,6 +112,7 @@ class Runs:
             and may_see(principal, record)
             and all(value is None or record[key] == value for key, value in wanted.items())
         ]
+        found.sort(key=lambda run: run.created_at, reverse=True)
         return found[: max(1, min(limit, 1_000))]
 
     async def show(self, principal: Principal, run_id: str) -> RunView:

@@ -18,6 +18,13 @@ def may_see(principal: Principal, record: Mapping[str, str]) -> bool:
     return principal.token_id in orjson.loads(record["chain"])[2:]
 
 
+async def newest(floor: Floor, principal: Principal, limit: int) -> list[str]:
+    """Ids of runs of the principal's tenant, for an administrator of all tenants; of each the newest first."""
+    tenants = {agent.tenant for agent in floor.config.agents.values()} if principal.admin else {principal.tenant}
+    found = [await floor.journal.recent(tenant, limit=limit) for tenant in sorted(tenants or {principal.tenant})]
+    return [run_id for ids in found for run_id in ids]
+
+
 async def own(floor: Floor, principal: Principal, run_id: str) -> Mapping[str, str]:
     """The record of a run that the principal may see; anything else does not exist. Raises `NotFound`."""
     record = await floor.journal.record(run_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any, Literal
 
 from pydantic import Field
@@ -105,6 +106,18 @@ async def retry_run(call: Call) -> JSON:
     return (await runs.result(call.principal, made, wait_seconds=body.wait_seconds)).as_dict()
 
 
+async def tail_runs(call: Call) -> AsyncIterator[JSON]:
+    return call.services.runs.archive.tail_all(call.principal)
+
+
+async def tail_run(call: Call) -> AsyncIterator[JSON]:
+    return await call.services.runs.archive.tail(call.principal, call.path["run"])
+
+
+async def export_run(call: Call) -> AsyncIterator[JSON]:
+    return await call.services.runs.archive.export(call.principal, call.path["run"])
+
+
 # --- what people decide about a run ------------------------------------------------------------------------------
 
 
@@ -151,9 +164,12 @@ OPERATIONS = (
     Operation("POST", "/check", "Type-check a program", check_program, Program, open_to="token"),
     Operation("GET", "/runs", "Runs, the latest first", list_runs, query=RunsQuery, open_to="token"),
     Operation("POST", "/runs", "Run a program", start_run, StartRun, open_to="token"),
+    Operation("GET", "/runs/tail", "What all runs write into their journals, as it comes", tail_runs, open_to="token"),
     Operation("GET", "/runs/{run}", "A run with its steps", show_run, open_to="token"),
     Operation("GET", "/runs/{run}/result", "A run, when it ends", await_run, query=WaitQuery, open_to="token"),
     Operation("POST", "/runs/{run}/cancel", "Stop a run", cancel_run, open_to="token"),
+    Operation("GET", "/runs/{run}/tail", "A run's journal, as it grows", tail_run, open_to="token"),
+    Operation("GET", "/runs/{run}/export", "A run's journal, to replay it elsewhere", export_run, open_to="token"),
     Operation("POST", "/runs/{run}/fork", "A new run with the beginning of this one", fork_run, Fork, open_to="token"),
     Operation("POST", "/runs/{run}/retry", "A run that failed, again", retry_run, Retry, open_to="token"),
     Operation("POST", "/runs/{run}/events/{event}", "Send an event to a run", signal_run, Any, open_to="token"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from codegen.render import Module
@@ -24,9 +24,20 @@ class Again(Protocol):
     async def retry(self, principal: Principal, run_id: str, *, from_start: bool = False) -> str: ...
 
 
+class Archive(Protocol):
+    async def export(self, principal: Principal, run_id: str) -> AsyncIterator[JSON]: ...
+
+    async def tail(self, principal: Principal, run_id: str) -> AsyncIterator[JSON]: ...
+
+    def tail_all(self, principal: Principal) -> AsyncIterator[JSON]: ...
+
+
 class Runs(Protocol):
     @property
     def again(self) -> Again: ...
+
+    @property
+    def archive(self) -> Archive: ...
 
     async def execute(
         self,
