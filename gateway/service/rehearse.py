@@ -13,7 +13,7 @@ import orjson
 
 from gateway.engine import program, replay
 from gateway.engine.exported import Exported
-from gateway.engine.frames import Command, Deliver, Done, End, Log, Start, Turn
+from gateway.engine.frames import Command, Deliver, Done, End, Go, Log, Start, Turn
 from gateway.engine.replay import Diverged, Perform
 from gateway.errors import BadFrame, GatewayError, LimitExceeded
 from gateway.model import JSON, RunStatus
@@ -72,6 +72,7 @@ class _Rehearsing:
         begin = history.started
         caps = {name: cap for name, cap in header["limits"].items() if isinstance(cap, int)}
         await process.send(Start(header["run_id"], text, begin["seed"], begin["now"], header["tools"], caps))
+        await process.send(Go())
         turn = await self._turn(process)
         self._take(turn)
         for cid in history.order:
