@@ -6,6 +6,7 @@ import http.client
 import json
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,7 +56,28 @@ class Api:
     def post(self, path: str, body: JSON = None, *, patience: float = 0) -> Any:
         return self._request("POST", path, json.dumps(body).encode(), patience)
 
+    def delete(self, path: str, **query: JSON) -> Any:
+        given = {name: value for name, value in query.items() if value is not None}
+        return self._request("DELETE", f"{path}?{urlencode(given)}" if given else path, None, 0)
+
+    def lines(self, path: str) -> Iterator[Any]:
+        """The documents of a stream, as they come."""
+        with self._asked("GET", path, None, 0) as response:
+            if response.status >= 400:
+                _answer(self.url, response.status, response.read())
+            while line := response.readline():
+                document = json.loads(line) if line.strip() else {}
+                if "error" in document and "k" not in document:
+                    _answer(self.url, 400, line)
+                if document:
+                    yield document
+
     def _request(self, method: str, path: str, body: bytes | None, patience: float) -> Any:
+        with self._asked(method, path, body, patience) as response:
+            return _answer(self.url, response.status, response.read())
+
+    @contextmanager
+    def _asked(self, method: str, path: str, body: bytes | None, patience: float) -> Iterator[http.client.HTTPResponse]:
         parts = urlsplit(self.url)
         timeout = patience + _PATIENCE_SECONDS
         connection = (
@@ -66,8 +88,7 @@ class Api:
         headers = {"Authorization": f"Bearer {self.bearer}", "Content-Type": "application/json"}
         try:
             connection.request(method, f"{parts.path}/api/v1{path}", body, headers)
-            response = connection.getresponse()
-            content = response.read()
+            yield connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             raise NotFound(
                 f"No gateway answers at {self.url} ({error or type(error).__name__}).",
@@ -75,7 +96,6 @@ class Api:
             ) from error
         finally:
             connection.close()
-        return _answer(self.url, response.status, content)
 
 
 def _answer(url: str, status: int, content: bytes) -> Any:

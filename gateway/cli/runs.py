@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from gateway.cli.decisions import answer, approve, deny, resolve, signal
+from gateway.cli.journals import export, replay, tail
 from gateway.cli.output import Group, emit, json_option, note, table
-from gateway.cli.programs import explain, finish
+from gateway.cli.programs import explain, finish, print_findings
 from gateway.cli.remote import Api, segment, with_api
 
 _STATUSES = ("running", "waiting", "completed", "failed", "rejected", "cancelled", "revoked")
@@ -20,8 +21,8 @@ def command() -> None:
     """Runs: look at them, stop them, decide what they wait for."""
 
 
-for decision in (approve, deny, answer, signal, resolve):
-    command.add_command(decision)
+for other in (tail, export, replay, approve, deny, answer, signal, resolve):
+    command.add_command(other)
 
 
 @command.command("list")
@@ -73,3 +74,38 @@ def cancel(api: Api, run_id: str, as_json: bool) -> None:
 def wait(api: Api, run_id: str, as_json: bool) -> None:
     """Wait until a run has ended. Exits with 0 when it completed."""
     finish(api, api.get(f"/runs/{segment(run_id)}/result"), as_json=as_json, wait=None, name=run_id)
+
+
+@command.command()
+@click.argument("run_id", metavar="ID")
+@click.option("--at", type=click.IntRange(min=1), required=True, metavar="CID", help="The first step done anew.")
+@click.option("--code", "file", type=click.File(encoding="utf-8"), metavar="FILE", help="With this program.")
+@click.option("--session", help="In another session. Default: the run's own.")
+@json_option
+@with_api
+def fork(api: Api, run_id: str, at: int, file: TextIO | None, session: str | None, as_json: bool) -> None:
+    """Start a new run that has done all that run ID had done before step CID. What ID did is not done again."""
+    body = {"at": at, "code": None if file is None else file.read(), "session": session}
+    _started(api.post(f"/runs/{segment(run_id)}/fork", body), as_json=as_json)
+
+
+@command.command()
+@click.argument("run_id", metavar="ID")
+@click.option("--from-start", is_flag=True, help="From its first line: all that it did is done again.")
+@json_option
+@with_api
+def retry(api: Api, run_id: str, from_start: bool, as_json: bool) -> None:
+    """Go on, in a new run, where run ID failed or was cancelled: the call that failed is made again, what succeeded is
+    not."""
+    _started(api.post(f"/runs/{segment(run_id)}/retry", {"from_start": from_start}), as_json=as_json)
+
+
+def _started(run: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        emit(run)
+    else:
+        click.echo(run["run_id"])
+        note(f"{run['run_id']} is {run['status']}. Wait for it with: gateway runs wait {run['run_id']}")
+    if run["status"] == "rejected":
+        print_findings(run, "the program")
+        raise click.exceptions.Exit(1)

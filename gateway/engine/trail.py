@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from gateway.engine.prefix import COPIED
 from gateway.engine.replay import UNSAFE
 from gateway.model import JSON, Entry
 
@@ -143,7 +144,7 @@ def steps(entries: Iterable[Entry], start: int, length: int) -> Iterator[Step]:
         if entry.seq >= length:
             return
         for step in reader.take(entry):
-            if entry.seq >= start:
+            if entry.seq >= start and COPIED not in entry.data:
                 yield step
 
 

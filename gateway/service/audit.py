@@ -80,6 +80,11 @@ class Audit:
         self._trails: dict[str, Trail] = {}
         self._policies: dict[tuple[int, ...], tuple[object, str]] = {}
 
+    @property
+    def redactor(self) -> Redactor:
+        """What may be shown of calls, here as in the record."""
+        return self._redactor
+
     def chain(self, tenant: str) -> ChainWriter:
         """The writer of a tenant's chain."""
         found = self._chains.get(tenant)

@@ -102,7 +102,15 @@ def _view(floor: Floor, drive: Drive, outcome: Outcome | None, result: dict[str,
         "replays": history.replays,
     }
     return RunView(
-        job.run_id, job.session, status, job.principal.agent, job.created_at, body, stats, tuple(trace.emitted)
+        job.run_id,
+        job.session,
+        status,
+        job.principal.agent,
+        job.created_at,
+        body,
+        stats,
+        tuple(trace.emitted),
+        job.links,
     )
 
 

@@ -4,37 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 
-import orjson
-
-from gateway.engine import frames, program, replay
-from gateway.engine.program import Program
-from gateway.errors import Busy, Conflict, NotFound, ProcessDied, UsageError
-from gateway.model import JSON, Entry, Principal, RunStatus
-from gateway.sandbox.checker import CheckResult
-from gateway.sandbox.pool import Process
+from gateway.engine import frames, replay
+from gateway.errors import Conflict, UsageError
+from gateway.model import JSON, Principal, RunStatus
 from gateway.service import ending, views
+from gateway.service.again import Again
+from gateway.service.archive import Archive
 from gateway.service.drive import Drive
-from gateway.service.floor import Floor, Job, compact
-from gateway.service.outcome import CANCELLED, REVOKED
-from gateway.service.publish import Published, Publisher
+from gateway.service.floor import Floor, Job
+from gateway.service.opening import Opening, check_session, new_run_id
+from gateway.service.outcome import CANCELLED
+from gateway.service.publish import Publisher
 from gateway.service.runner import Runner
 from gateway.service.talk import load_ahead
 from gateway.service.views import RunView, from_record
-from gateway.store.liveness import Liveness
-from gateway.store.sessions import Sessions
+from gateway.service.visible import may_see, newest, own
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
 
-SESSION_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LONGEST_WAIT = 600.0
-LONG_TEXT = 16_384
 POLL_SECONDS = 0.2
 """How often a run that another replica drives is asked for."""
 
@@ -42,9 +35,10 @@ POLL_SECONDS = 0.2
 class Runs:
     def __init__(self, floor: Floor, publisher: Publisher, runner: Runner) -> None:
         self._floor = floor
-        self._publisher = publisher
         self._runner = runner
-        self._kept: set[str] = set()
+        self._opening = Opening(floor, publisher, runner)
+        self.again = Again(floor, self._opening, runner)
+        self.archive = Archive(floor)
 
     async def execute(
         self,
@@ -57,26 +51,18 @@ class Runs:
     ) -> RunView:
         """Check a program and, if it passes, run it; returns when it has ended, waits for somebody, or after
         `wait_seconds`. Raises `UsageError`, `Busy`, `StoreUnavailable`, `CheckerUnavailable`: then there is no run."""
-        self._check_size(code)
-        if not SESSION_NAME.fullmatch(session):
-            raise UsageError(
-                f"session {session[:80]!r} is no session name.",
-                fix="Use 1 to 64 letters, digits, dots, dashes and underscores.",
-            )
-        settings = self._floor.config.gateway
-        if len(self._runner.drives) >= settings.max_active_runs + settings.max_queued_runs:
-            raise Busy("The gateway has as many runs as it may.", fix="Try again shortly.")
-        published = self._publisher.publish(self._publisher.visible(principal))
-        parsed = await _parsed(code)
-        created = self._floor.clock()
-        run_id, seed = f"run_{secrets.token_hex(10)}", secrets.token_hex(16)
+        check_session(session)
+        self._opening.check_room()
+        published = self._opening.published(principal)
+        parsed = await self._opening.parsed(code)
+        created, run_id, seed = self._floor.clock(), new_run_id(), secrets.token_hex(16)
         job = Job(run_id, principal, session, parsed.run_text, published.runtime, created)
         ahead = None if parsed.problems else await load_ahead(self._floor, job, seed)
         try:
-            found = await self._checked(parsed, published)
+            found = await self._opening.checked(parsed, published)
             if found.diagnostics:
-                return await self._rejected(job, code, found)
-            drive = await self._open(replace(job, warnings=found.warnings), code, seed, ahead)
+                return await self._opening.rejected(job, code, found)
+            drive = await self._opening.open(replace(job, warnings=found.warnings), code, {"seed": seed}, ahead=ahead)
             ahead = None
         finally:
             if ahead is not None:
@@ -87,12 +73,12 @@ class Runs:
         self, principal: Principal, run_id: str, *, wait_seconds: float = 0, on_progress: Progress | None = None
     ) -> RunView:
         """The run as it is now, or as soon as it has settled within `wait_seconds`. Raises `NotFound`."""
-        await self._own(principal, run_id)
+        await own(self._floor, principal, run_id)
         return await self._wait(self._runner.drives.get(run_id), principal, run_id, wait_seconds, on_progress)
 
     async def cancel(self, principal: Principal, run_id: str) -> RunView:
         """Stop a run wherever it is. A run that has ended stays as it ended. Raises `NotFound`."""
-        await self._own(principal, run_id)
+        await own(self._floor, principal, run_id)
         await self._stop(run_id)
         return await self.result(principal, run_id, wait_seconds=5)
 
@@ -117,28 +103,27 @@ class Runs:
     ) -> list[RunView]:
         """The newest runs that the principal may see."""
         wanted = {"status": status, "session": session, "agent": agent}
-        ids = await self._floor.journal.recent(principal.tenant, limit=1_000)
+        ids = await newest(self._floor, principal, 1_000)
         records = await self._floor.journal.records(ids)
         found = [
             self._live_view(run_id, record)
             for run_id, record in zip(ids, records, strict=True)
             if record is not None
-            and _may_see(principal, record)
+            and may_see(principal, record)
             and all(value is None or record[key] == value for key, value in wanted.items())
         ]
+        found.sort(key=lambda run: run.created_at, reverse=True)
         return found[: max(1, min(limit, 1_000))]
 
     async def show(self, principal: Principal, run_id: str) -> RunView:
         """The run with its steps, from its journal. Raises `NotFound`, `StoreCorrupt`."""
-        record = await self._own(principal, run_id)
+        record = await own(self._floor, principal, run_id)
         history = replay.read(await self._floor.journal.entries(run_id))
         return replace(self._live_view(run_id, record), steps=views.steps(history))
 
     async def check(self, principal: Principal, code: str) -> dict[str, JSON]:
         """Type-check only: `{"ok", "diagnostics", "warnings"}`."""
-        self._check_size(code)
-        published = self._publisher.publish(self._publisher.visible(principal))
-        found = await self._checked(await _parsed(code), published)
+        found = await self._opening.checked(await self._opening.parsed(code), self._opening.published(principal))
         return {
             "ok": not found.diagnostics,
             "diagnostics": views.diagnostics(found.diagnostics),
@@ -178,7 +163,7 @@ class Runs:
         await self._runner.poke(run_id)
 
     async def _going_on(self, principal: Principal, run_id: str) -> RunView:
-        view = self._live_view(run_id, await self._own(principal, run_id))
+        view = self._live_view(run_id, await own(self._floor, principal, run_id))
         if view.status not in (RunStatus.RUNNING, RunStatus.WAITING):
             raise Conflict(f"{run_id} has ended ({view.status}).")
         return view
@@ -189,74 +174,6 @@ class Runs:
         if waiting is None or waiting["for"] != what:
             now = f"it waits for {waiting['for']}" if waiting else "it is at work"
             raise Conflict(f"{run_id} does not wait for {what}: {now}.", fix=f"See `gateway runs show {run_id}`.")
-
-    # --- opening -----------------------------------------------------------------------------------------------
-
-    def _check_size(self, code: str) -> None:
-        cap = self._floor.config.gateway.limits.code_kb
-        if len(code.encode("utf-8", "replace")) > cap * 1024:
-            raise UsageError(f"The program has more than {cap} KB (code_kb).", fix="Keep data out of the program text.")
-
-    async def _checked(self, parsed: Program, published: Published) -> CheckResult:
-        """What is wrong with a program. What the parser found spares the checker."""
-        if parsed.problems:
-            return CheckResult(parsed.problems, ())
-        module = published.module
-        await self._floor.checker.load(module.hash, module.text)
-        found = await self._floor.checker.check(parsed, module.hash)
-        return CheckResult(found.diagnostics, (*parsed.warnings, *found.warnings))
-
-    async def _open(self, job: Job, code: str, seed: str, ahead: Process | None) -> Drive:
-        principal, now = job.principal, job.created_at
-        started: dict[str, JSON] = {
-            "code_hash": _hash(code),
-            "module_hash": job.module.hash,
-            "seed": seed,
-            "now": now,
-            "chain": list(principal.chain),
-        }
-        fields = _fields(job, RunStatus.RUNNING, code)
-        await self._keep_module(job)
-        if ahead is not None:
-            # It computes while its record is written; nothing that it asks for is done before. Its drive sees it die.
-            with contextlib.suppress(ProcessDied):
-                await ahead.send(frames.Go())
-        run_id, entry = job.run_id, Entry(0, "started", now, started)
-        session = Sessions.touch(principal.sid, job.session, run_id, now)
-        writer, (alive, *_) = await self._floor.journal.open(
-            run_id,
-            fields,
-            [entry],
-            tenant=principal.tenant,
-            now=now,
-            first=[Liveness.check(principal.chain), *session],
-        )
-        self._floor.audit.opened(
-            run_id, principal, job.session, writer, code_sha256=started["code_hash"], module=job.module.hash
-        )
-        drive = self._runner.launch(job, writer, ahead)
-        if not Liveness.alive(alive):
-            drive.stop(REVOKED)
-        return drive
-
-    async def _keep_module(self, job: Job) -> None:
-        if job.module.hash not in self._kept:
-            await self._floor.modules.put(job.module.hash, job.module.as_json())
-            self._kept.add(job.module.hash)
-
-    async def _rejected(self, job: Job, code: str, found: CheckResult) -> RunView:
-        """A program that did not pass has a record too, and nothing else."""
-        run_id, principal, session, created = job.run_id, job.principal, job.session, job.created_at
-        body: dict[str, JSON] = {"diagnostics": views.diagnostics(found.diagnostics), "logs": []}
-        stats = {"tool_calls": 0, "duration_ms": max(0, self._floor.clock() - created), "replays": 0}
-        view = RunView(run_id, session, RunStatus.REJECTED, principal.agent, created, body, stats)
-        fields = _fields(job, RunStatus.REJECTED, code) | {"view": compact({"body": body, "stats": stats})}
-        entry = Entry(0, "ended", created, {"status": "rejected", "diagnostics": body["diagnostics"]})
-        kept = self._floor.config.gateway.retention
-        writer, _ = await self._floor.journal.open(run_id, fields, [entry], tenant=principal.tenant, now=created)
-        self._floor.audit.rejected(run_id, principal, session, writer, code_sha256=_hash(code), keep_seconds=kept)
-        await self._floor.journal.expire(run_id, kept)
-        return view
 
     # --- waiting -----------------------------------------------------------------------------------------------
 
@@ -272,19 +189,12 @@ class Runs:
                     settled = await _within(drive.settled, left)
                 view = drive.view if settled else ending.view(self._floor, drive)
             if drive is None or view is None:
-                view = self._live_view(run_id, await self._own(principal, run_id))
+                view = self._live_view(run_id, await own(self._floor, principal, run_id))
             left = deadline - time.monotonic()
             if view.settled or left <= 0:
                 return view
             await asyncio.sleep(min(POLL_SECONDS, left))
             drive = self._runner.drives.get(run_id)
-
-    async def _own(self, principal: Principal, run_id: str) -> Mapping[str, str]:
-        """The record of a run that the principal may see; anything else does not exist."""
-        record = await self._floor.journal.record(run_id)
-        if record is None or not _may_see(principal, record):
-            raise NotFound(f"There is no run {run_id[:80]!r}.", fix="Use the run_id that execute returned.")
-        return record
 
     def _live_view(self, run_id: str, record: Mapping[str, str]) -> RunView:
         drive = self._runner.drives.get(run_id)
@@ -324,36 +234,3 @@ async def _within(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-def _may_see(principal: Principal, record: Mapping[str, str]) -> bool:
-    """Its own token, one of that token's parents, or an administrator."""
-    if principal.admin or record["token"] == principal.token_id:
-        return True
-    return principal.token_id in orjson.loads(record["chain"])[2:]
-
-
-async def _parsed(code: str) -> Program:
-    # A long text takes long enough to hold up others.
-    return await asyncio.to_thread(program.parse, code) if len(code) > LONG_TEXT else program.parse(code)
-
-
-def _hash(code: str) -> str:
-    return hashlib.sha256(code.encode("utf-8", "replace")).hexdigest()
-
-
-def _fields(job: Job, status: RunStatus, code: str) -> dict[str, str | int | bytes]:
-    principal = job.principal
-    return {
-        "status": status.value,
-        "tenant": principal.tenant,
-        "token": principal.token_id,
-        "agent": principal.agent,
-        "sid": principal.sid,
-        "session": job.session,
-        "chain": compact(list(principal.chain)),
-        "created": job.created_at,
-        "updated": job.created_at,
-        "code": code.encode("utf-8", "replace"),
-        "module": job.module.hash,
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -72,6 +72,8 @@ class Job:
     module: RuntimeModule
     created_at: int
     warnings: tuple[Diagnostic, ...] = ()
+    links: Mapping[str, JSON] = field(default_factory=dict)
+    """Other runs that it comes from: `continues`, `forked_from`, `retry_of`."""
 
 
 def tool_key(server: str, tool: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import orjson
 
@@ -39,7 +39,7 @@ class Runner:
 
     def __init__(self, floor: Floor, tokens: Tokens) -> None:
         self._floor = floor
-        self._tokens = tokens
+        self.tokens = tokens
         self._tasks = Tasks()
         self._closing = False
         self._seen_store = time.monotonic()
@@ -136,7 +136,7 @@ class Runner:
         writer = await self._floor.journal.claim(run_id)
         if writer is None:
             return False
-        job = await self._job(run_id, writer.record, _nobody(writer.record))
+        job = await self.job(run_id, writer.record, _nobody(writer.record))
         await self._settle(Drive(self._floor, job, writer), outcome)
         return True
 
@@ -153,12 +153,12 @@ class Runner:
             await self._requeue(run_id)
             return
         try:
-            principal = await self._tokens.principal(writer.record["token"])
+            principal = await self.tokens.principal(writer.record["token"])
         except Unauthenticated:
-            job = await self._job(run_id, writer.record, _nobody(writer.record))
+            job = await self.job(run_id, writer.record, _nobody(writer.record))
             await self._settle(Drive(self._floor, job, writer), REVOKED)
             return
-        await self._take_over(Drive(self._floor, await self._job(run_id, writer.record, principal), writer))
+        await self._take_over(Drive(self._floor, await self.job(run_id, writer.record, principal), writer))
 
     async def _take_over(self, drive: Drive) -> None:
         run_id, pen, now = drive.job.run_id, drive.pen, self._floor.clock()
@@ -196,11 +196,13 @@ class Runner:
         else:
             await self._floor.timers.set(run_id, int(record["lease_until"]) + 1)
 
-    async def _job(self, run_id: str, record: dict[str, str], principal: Principal) -> Job:
+    async def job(self, run_id: str, record: Mapping[str, str], principal: Principal) -> Job:
+        """A run from its record."""
         stored = await self._floor.modules.get(record["module"])
         module = RuntimeModule.from_json(record["module"], stored or {"tools": {}, "wrapped": []})
         text = program.parse(record["code"]).run_text
-        return Job(run_id, principal, record["session"], text, module, int(record["created"]))
+        links = orjson.loads(record.get("links", "{}"))
+        return Job(run_id, principal, record["session"], text, module, int(record["created"]), links=links)
 
     # --- loops -------------------------------------------------------------------------------------------------
 

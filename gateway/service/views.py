@@ -32,6 +32,8 @@ class RunView:
     body: Mapping[str, JSON] = field(default_factory=dict)
     stats: Mapping[str, int] = field(default_factory=dict)
     emitted: tuple[Mapping[str, JSON], ...] = ()
+    links: Mapping[str, JSON] = field(default_factory=dict)
+    """The runs that it comes from, and the one that it was continued as."""
     steps: tuple[Mapping[str, JSON], ...] | None = None
 
     @property
@@ -52,7 +54,7 @@ class RunView:
         order = ("result", "error", "diagnostics", "waiting", "logs", "warnings", "omitted")
         body = {key: self.body[key] for key in order if key in self.body}
         steps = {} if self.steps is None else {"steps": list(self.steps)}
-        return {**shown, **body, "stats": dict(self.stats), **steps}
+        return {**shown, **self.links, **body, "stats": dict(self.stats), **steps}
 
     def for_people(self) -> dict[str, Any]:
         """`as_dict` with who and when, for lists."""
@@ -86,7 +88,14 @@ def from_record(run_id: str, record: Mapping[str, str]) -> RunView:
         view.get("body", {}),
         view.get("stats", {}),
         tuple(view.get("emitted", ())),
+        links_of(record),
     )
+
+
+def links_of(record: Mapping[str, str]) -> dict[str, JSON]:
+    """How a run hangs together with others, from its record."""
+    links: dict[str, JSON] = orjson.loads(record.get("links", "{}"))
+    return links
 
 
 def steps(history: History) -> tuple[dict[str, JSON], ...]:

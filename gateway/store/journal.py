@@ -6,7 +6,7 @@ import hashlib
 import time
 import uuid
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -193,6 +193,30 @@ class Journal:
         """The whole journal, checked. Raises `StoreCorrupt`."""
         return chain.open_sealed(await self._client.send("LRANGE", keys.journal(run_id), 0, -1))[1]
 
+    async def news(self, run_id: str, head: bytes, first: int) -> tuple[bytes, list[Entry], str | None]:
+        """What was written since entry `first`, which `head` is the hash before: the new head, the entries, and the
+        status of the run (None: it is gone). Raises `StoreCorrupt`."""
+        status, elements = await self._client.batch(
+            [("HGET", keys.run(run_id), "status"), ("LRANGE", keys.journal(run_id), first, -1)]
+        )
+        head, entries = chain.open_sealed(elements, head, first)
+        return head, entries, None if status is None else status.decode()
+
+    async def glance(self, run_ids: Sequence[str], names: Sequence[str]) -> list[Record | None]:
+        """Some fields of the record of each run; None for one that is gone."""
+        raw = await self._client.batch([("HMGET", keys.run(run_id), *names) for run_id in run_ids]) if run_ids else []
+        return [
+            None if None in values else {name: value.decode() for name, value in zip(names, values, strict=True)}
+            for values in raw
+        ]
+
+    async def head(self, run_id: str, length: int) -> bytes:
+        """The hash of a journal's first `length` entries."""
+        if length == 0:
+            return chain.GENESIS
+        element = await self._client.send("LINDEX", keys.journal(run_id), length - 1)
+        return bytes(element[: chain.DIGEST]) if element else chain.GENESIS
+
     async def recent(self, tenant: str, *, limit: int) -> list[str]:
         """Run ids, newest first."""
         found = await self._client.send("ZRANGE", keys.runs(tenant), 0, limit - 1, "REV")
@@ -229,6 +253,16 @@ class Journal:
         if hashlib.sha256(body).hexdigest() != digest:
             raise StoreCorrupt(f"The value {digest[:12]} of {run_id} is not what was written.")
         return orjson.loads(body)
+
+    async def copies(self, source: str, run_id: str, digests: Iterable[str]) -> list[Command]:
+        """The commands that keep large values of run `source` for `run_id` too. Raises `NotFound`."""
+        commands: list[Command] = []
+        for digest in sorted(digests):
+            raw = await self._client.send("GET", keys.blob(source, digest))
+            if raw is None:
+                raise NotFound(f"The value {digest[:12]} of {source} is no longer kept.")
+            commands += [("SET", keys.blob(run_id, digest), raw), ("SADD", keys.blobs(run_id), digest)]
+        return commands
 
     # --- inbox -------------------------------------------------------------------------------------------------
 

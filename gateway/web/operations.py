@@ -6,7 +6,7 @@ the answer.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.metadata import version
@@ -16,7 +16,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from gateway.errors import Forbidden, GatewayError, UsageError
@@ -54,7 +54,8 @@ class Operation:
     method: Literal["GET", "POST", "DELETE"]
     path: str
     summary: str
-    handler: Callable[[Call], Awaitable[JSON]]
+    handler: Callable[[Call], Awaitable[JSON | AsyncIterator[JSON]]]
+    """Returns one document, or a stream of them."""
     body: Any = Nothing
     query: type[Input] = Nothing
     open_to: Literal["admin", "token"] = "admin"
@@ -63,6 +64,20 @@ class Operation:
 def json_response(value: JSON, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> Response:
     content = orjson.dumps(value)
     return Response(content, status_code=status, headers=headers, media_type="application/json")
+
+
+def stream_response(documents: AsyncIterator[JSON]) -> Response:
+    """JSON documents as they come, one on each line; an empty line is a sign of life. What goes wrong after the first
+    is the last line, `{"error": …}`."""
+
+    async def lines() -> AsyncIterator[bytes]:
+        try:
+            async for document in documents:
+                yield b"\n" if document is None else orjson.dumps(document) + b"\n"
+        except GatewayError as error:
+            yield orjson.dumps({"error": error.as_dict()}) + b"\n"
+
+    return StreamingResponse(lines(), media_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
 
 
 def error_response(error: GatewayError) -> Response:
@@ -83,7 +98,8 @@ def route(operation: Operation, services: Services, prefix: str) -> Route:
             query=_parsed(TypeAdapter(operation.query), dict(request.query_params), "query"),
             body=None if operation.body is Nothing else _parsed(body, await _json_body(request), "body"),
         )
-        return json_response(await operation.handler(call))
+        answer = await operation.handler(call)
+        return stream_response(answer) if isinstance(answer, AsyncIterator) else json_response(answer)
 
     return Route(prefix + operation.path, endpoint, methods=[operation.method])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from codegen.render import Module
@@ -16,7 +16,29 @@ Progress = Callable[[float, float | None, str], Awaitable[None]]
 """What a program reports with `progress(done, total?, message?)`."""
 
 
+class Again(Protocol):
+    async def fork(
+        self, principal: Principal, run_id: str, at: int, *, code: str | None = None, session: str | None = None
+    ) -> str: ...
+
+    async def retry(self, principal: Principal, run_id: str, *, from_start: bool = False) -> str: ...
+
+
+class Archive(Protocol):
+    async def export(self, principal: Principal, run_id: str) -> AsyncIterator[JSON]: ...
+
+    async def tail(self, principal: Principal, run_id: str) -> AsyncIterator[JSON]: ...
+
+    def tail_all(self, principal: Principal) -> AsyncIterator[JSON]: ...
+
+
 class Runs(Protocol):
+    @property
+    def again(self) -> Again: ...
+
+    @property
+    def archive(self) -> Archive: ...
+
     async def execute(
         self,
         principal: Principal,

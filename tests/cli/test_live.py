@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
-from click.testing import CliRunner
 from mcp import Client, StdioServerParameters
 
-from gateway.cli.main import gateway as command
+from tests.cli.shell import Shell
 from tests.live import Live, agent, live, stdio
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -27,23 +24,6 @@ ADD = "return await tools.fast.add({ a: 1, b: 2 });"
 async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live]:
     async with live(tmp_path_factory.mktemp("gateway"), CONFIG) as started:
         yield started
-
-
-class Shell:
-    """`await shell("token", "list")` → exit code, stdout, stderr. In a thread: the gateway answers in this one."""
-
-    def __init__(self, gateway: Live) -> None:
-        self.environment = {"GATEWAY_URL": gateway.url, "GATEWAY_ADMIN_TOKEN": gateway.services.admin_key}
-
-    async def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        runner = CliRunner(env=self.environment)
-        done = await asyncio.to_thread(runner.invoke, command, arguments, catch_exceptions=False)
-        return done.exit_code, done.stdout, done.stderr
-
-    async def json(self, *arguments: str) -> Any:
-        code, out, err = await self(*arguments, "--json")
-        assert (code, err) == (0, "")
-        return json.loads(out)
 
 
 @pytest.fixture

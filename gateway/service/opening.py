@@ -1,0 +1,170 @@
+"""How a run begins: its program is checked, its record and its first entries are written, and it is driven."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+
+from gateway.engine import program
+from gateway.engine.frames import Go
+from gateway.engine.program import Program
+from gateway.errors import Busy, ProcessDied, UsageError
+from gateway.model import JSON, Entry, Principal, RunStatus
+from gateway.sandbox.checker import CheckResult
+from gateway.sandbox.pool import Process
+from gateway.service import views
+from gateway.service.drive import Drive
+from gateway.service.floor import Floor, Job, compact
+from gateway.service.outcome import REVOKED
+from gateway.service.publish import Published, Publisher
+from gateway.service.runner import Runner
+from gateway.service.views import RunView
+from gateway.store.client import Command
+from gateway.store.liveness import Liveness
+from gateway.store.sessions import Sessions
+
+LONG_TEXT = 16_384
+SESSION_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class Opening:
+    def __init__(self, floor: Floor, publisher: Publisher, runner: Runner) -> None:
+        self._floor = floor
+        self._publisher = publisher
+        self._runner = runner
+        self._kept: set[str] = set()
+
+    def check_room(self) -> None:
+        """Raises `Busy` when there are as many runs as there may be."""
+        settings = self._floor.config.gateway
+        if len(self._runner.drives) >= settings.max_active_runs + settings.max_queued_runs:
+            raise Busy("The gateway has as many runs as it may.", fix="Try again shortly.")
+
+    def published(self, principal: Principal) -> Published:
+        """The module of what the principal may call now."""
+        return self._publisher.publish(self._publisher.visible(principal))
+
+    async def parsed(self, code: str) -> Program:
+        """The program's text, read. Raises `UsageError` for one over `code_kb`."""
+        cap = self._floor.config.gateway.limits.code_kb
+        if len(code.encode("utf-8", "replace")) > cap * 1024:
+            raise UsageError(f"The program has more than {cap} KB (code_kb).", fix="Keep data out of the program text.")
+        # A long text takes long enough to hold up others.
+        return await asyncio.to_thread(program.parse, code) if len(code) > LONG_TEXT else program.parse(code)
+
+    async def checked(self, parsed: Program, published: Published) -> CheckResult:
+        """What is wrong with a program. What the parser found spares the checker. Raises `CheckerUnavailable`."""
+        if parsed.problems:
+            return CheckResult(parsed.problems, ())
+        module = published.module
+        await self._floor.checker.load(module.hash, module.text)
+        found = await self._floor.checker.check(parsed, module.hash)
+        return CheckResult(found.diagnostics, (*parsed.warnings, *found.warnings))
+
+    async def open(
+        self,
+        job: Job,
+        code: str,
+        begin: Mapping[str, JSON],
+        *,
+        prefix: Sequence[tuple[str, Mapping[str, JSON]]] = (),
+        first: Sequence[Command] = (),
+        ahead: Process | None = None,
+    ) -> Drive:
+        """Write the run and drive it. `begin` are the `seed` and further fields of its `started` entry, `prefix`
+        entries that come after that, `first` commands whose effect has to be durable before, `ahead` a process that
+        has loaded the program. Raises `StoreUnavailable`."""
+        principal, now = job.principal, job.created_at
+        started: dict[str, JSON] = {
+            "code_hash": digest(code),
+            "module_hash": job.module.hash,
+            "now": now,
+            "chain": list(principal.chain),
+            **begin,
+        }
+        entries = [Entry(seq, kind, now, data) for seq, (kind, data) in enumerate([("started", started), *prefix])]
+        await self._keep_module(job)
+        if ahead is not None:
+            # It computes while its record is written; nothing that it asks for is done before. Its drive sees it die.
+            with contextlib.suppress(ProcessDied):
+                await ahead.send(Go())
+        writer, (alive, *_) = await self._floor.journal.open(
+            job.run_id,
+            _fields(job, RunStatus.RUNNING, code),
+            entries,
+            tenant=principal.tenant,
+            now=now,
+            first=[
+                Liveness.check(principal.chain),
+                *Sessions.touch(principal.sid, job.session, job.run_id, now),
+                *first,
+            ],
+        )
+        self._floor.audit.opened(
+            job.run_id, principal, job.session, writer, code_sha256=started["code_hash"], module=job.module.hash
+        )
+        drive = self._runner.launch(job, writer, ahead)
+        if not Liveness.alive(alive):
+            drive.stop(REVOKED)
+        return drive
+
+    async def _keep_module(self, job: Job) -> None:
+        if job.module.hash not in self._kept:
+            await self._floor.modules.put(job.module.hash, job.module.as_json())
+            self._kept.add(job.module.hash)
+
+    async def rejected(self, job: Job, code: str, found: CheckResult) -> RunView:
+        """A program that did not pass has a record too, and nothing else."""
+        principal, created = job.principal, job.created_at
+        body: dict[str, JSON] = {"diagnostics": views.diagnostics(found.diagnostics), "logs": []}
+        stats = {"tool_calls": 0, "duration_ms": max(0, self._floor.clock() - created), "replays": 0}
+        view = RunView(job.run_id, job.session, RunStatus.REJECTED, principal.agent, created, body, stats)
+        fields = _fields(job, RunStatus.REJECTED, code) | {"view": compact({"body": body, "stats": stats})}
+        entry = Entry(0, "ended", created, {"status": "rejected", "diagnostics": body["diagnostics"]})
+        kept = self._floor.config.gateway.retention
+        writer, _ = await self._floor.journal.open(job.run_id, fields, [entry], tenant=principal.tenant, now=created)
+        self._floor.audit.rejected(
+            job.run_id, principal, job.session, writer, code_sha256=digest(code), keep_seconds=kept
+        )
+        await self._floor.journal.expire(job.run_id, kept)
+        return view
+
+
+def check_session(name: str) -> None:
+    """Raises `UsageError` for what is no name of a session."""
+    if not SESSION_NAME.fullmatch(name):
+        raise UsageError(
+            f"session {name[:80]!r} is no session name.",
+            fix="Use 1 to 64 letters, digits, dots, dashes and underscores.",
+        )
+
+
+def new_run_id() -> str:
+    return f"run_{secrets.token_hex(10)}"
+
+
+def digest(code: str) -> str:
+    """SHA-256 (hex) of a program's text."""
+    return hashlib.sha256(code.encode("utf-8", "replace")).hexdigest()
+
+
+def _fields(job: Job, status: RunStatus, code: str) -> dict[str, str | int | bytes]:
+    principal = job.principal
+    return {
+        "status": status.value,
+        "tenant": principal.tenant,
+        "token": principal.token_id,
+        "agent": principal.agent,
+        "sid": principal.sid,
+        "session": job.session,
+        "chain": compact(list(principal.chain)),
+        "created": job.created_at,
+        "updated": job.created_at,
+        "code": code.encode("utf-8", "replace"),
+        "module": job.module.hash,
+        **({"links": compact(dict(job.links))} if job.links else {}),
+    }
