@@ -8,6 +8,7 @@ import uuid
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -196,11 +197,12 @@ class Journal:
     async def news(self, run_id: str, head: bytes, first: int) -> tuple[bytes, list[Entry], str | None]:
         """What was written since entry `first`, which `head` is the hash before: the new head, the entries, and the
         status of the run (None: it is gone). Raises `StoreCorrupt`."""
-        status, elements = await self._client.batch(
-            [("HGET", keys.run(run_id), "status"), ("LRANGE", keys.journal(run_id), first, -1)]
-        )
+        status, length = await self._client.send("HMGET", keys.run(run_id), "status", "length")
+        if status is None or int(length) <= first:
+            return head, [], None if status is None else status.decode()
+        elements = islice(chain.unpack(await self._client.send("LRANGE", keys.journal(run_id), 0, -1)), first, None)
         head, entries = chain.open_sealed(elements, head, first)
-        return head, entries, None if status is None else status.decode()
+        return head, entries, status.decode()
 
     async def glance(self, run_ids: Sequence[str], names: Sequence[str]) -> list[Record | None]:
         """Some fields of the record of each run; None for one that is gone."""
@@ -214,8 +216,8 @@ class Journal:
         """The hash of a journal's first `length` entries."""
         if length == 0:
             return chain.GENESIS
-        element = await self._client.send("LINDEX", keys.journal(run_id), length - 1)
-        return bytes(element[: chain.DIGEST]) if element else chain.GENESIS
+        elements = chain.unpack(await self._client.send("LRANGE", keys.journal(run_id), 0, -1))
+        return next(islice(elements, length - 1, None), chain.GENESIS)[: chain.DIGEST]
 
     async def recent(self, tenant: str, *, limit: int) -> list[str]:
         """Run ids, newest first."""
