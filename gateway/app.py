@@ -25,6 +25,7 @@ from gateway.config import Config
 from gateway.config.changes import diff
 from gateway.config.environment import base_environment
 from gateway.config.load import load
+from gateway.config.watch import watch_file
 from gateway.errors import ConfigError, Conflict, GatewayError
 from gateway.identity.keys import KeyRing, admin_key
 from gateway.model import JSON, Catalog
@@ -33,6 +34,7 @@ from gateway.sandbox.pool import ProcessPool
 from gateway.service import health
 from gateway.service.audit import Audit
 from gateway.service.audit_desk import AuditDesk, Auditing, auditing
+from gateway.service.drift import Drift
 from gateway.service.execute import Runs
 from gateway.service.floor import Floor
 from gateway.service.getting_in import GettingIn
@@ -49,6 +51,7 @@ from gateway.store.embedded import Embedded
 from gateway.store.journal import Journal
 from gateway.store.liveness import Liveness
 from gateway.store.modules import Modules
+from gateway.store.pins import Pins
 from gateway.store.sessions import Sessions
 from gateway.store.timers import Timers
 from gateway.store.usage import Usage
@@ -65,7 +68,6 @@ log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 2
 """How long requests under way may take when the gateway is asked to stop."""
-WATCH_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -92,6 +94,10 @@ class Services:
         return self.auditing.desk
 
     @property
+    def drift(self) -> Drift:
+        return self.floor.drift
+
+    @property
     def sign_in(self) -> SignIn:
         return self.getting_in.sign_in
 
@@ -111,9 +117,10 @@ class Services:
         await self.auditing.reload(changes, self.config, config)
         taken = {name: getattr(config.gateway, name) for name in changes.settings}
         config = config.model_copy(update={"gateway": self.config.gateway.model_copy(update=taken)})
-        self.config = self.floor.config = self.floor.learner.config = config
+        self.config = self.floor.config = self.floor.learner.config = self.floor.drift.config = config
         self.tokens.reload(config)
         await self.upstreams.apply(config.servers)
+        await self.floor.drift.again()
 
 
 @asynccontextmanager
@@ -134,11 +141,13 @@ async def running(config: Config) -> AsyncIterator[Services]:
         modules, search = Modules(client), Search()
 
         async def republish() -> None:
-            search.publish(publisher.catalog, publisher.take(publisher.catalog))
+            offered = floor.drift.offered(floor.upstreams.catalog)
+            search.publish(offered, publisher.take(offered))
 
         async def on_change(catalog: Catalog) -> None:
             await learner.recall(catalog)
-            search.publish(catalog, publisher.take(catalog))
+            await floor.drift.compare(catalog)
+            await republish()
 
         learner = Learner(config, modules, republish)
         stack.push_async_callback(learner.close)
@@ -146,7 +155,8 @@ async def running(config: Config) -> AsyncIterator[Services]:
         owner = f"{socket.gethostname()}-{secrets.token_hex(4)}"
         journal = Journal(client, owner=owner)
         audit = auditing(config, client, journal, clock=now_ms, node=owner)
-        floor = _floor(config, client, journal, modules, learner, audit.audit, on_change)
+        drift = Drift(config, Pins(client), Bus(client), record=audit.audit.record, changed=republish)
+        floor = _floor(config, client, journal, modules, learner, drift, audit.audit, on_change)
         services = _services(config, floor, embedded, search, publisher, audit)
         stack.push_async_callback(floor.checker.close)
         stack.push_async_callback(floor.pool.close)
@@ -158,6 +168,8 @@ async def running(config: Config) -> AsyncIterator[Services]:
                 raise problem
         # What changes from here on is told by `on_change`.
         await on_change(floor.upstreams.catalog)
+        drift.start()
+        stack.push_async_callback(drift.close)
         await audit.start()
         stack.push_async_callback(audit.close)
         await services.runner.start()
@@ -171,6 +183,7 @@ def _floor(
     journal: Journal,
     modules: Modules,
     learner: Learner,
+    drift: Drift,
     audit: Audit,
     on_change: Callable[[Catalog], Awaitable[None]],
 ) -> Floor:
@@ -196,6 +209,7 @@ def _floor(
         checker=Checker(data_dir=data_dir, engine=settings.checker),
         upstreams=Upstreams(config.servers, base_env=base_environment(), on_change=on_change),
         learner=learner,
+        drift=drift,
         audit=audit,
     )
 
@@ -350,7 +364,7 @@ async def _serve(
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.set)
             tasks.start(_reload(services, config_path, reload), name="reload")
             if watch:
-                tasks.start(_watch(config_path, reload), name="watch")
+                tasks.start(watch_file(config_path, reload), name="watch")
             tasks.start(_say_when_up(server, services, banner, out), name="banner")
             try:
                 await server.serve(sockets=[bound])
@@ -377,21 +391,3 @@ async def _reload(services: Services, path: Path, wanted: asyncio.Event) -> None
             log.error("the configuration was not taken over: %s", error)
         else:
             log.info("the configuration was read again")
-
-
-async def _watch(path: Path, changed: asyncio.Event) -> None:
-    last = _stamp(path)
-    while True:
-        await asyncio.sleep(WATCH_SECONDS)
-        now = _stamp(path)
-        if now != last:
-            last = now
-            changed.set()
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size

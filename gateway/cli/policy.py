@@ -36,6 +36,8 @@ def explain(api: Api, agent: str, tool: str, call: str, as_json: bool) -> None:
         emit(decision)
         return
     click.echo(f"{decision['effect']}: {decision['reason']} ({decision['rule']})")
+    if decision["held"]:
+        note(f"But {tool} is held, since it has changed: see `gateway servers check` and `gateway servers approve`.")
     if decision["considered"]:
         note("Considered:")
         table(({"rule": rule, "why_not": why} for rule, why in decision["considered"]), ("rule", "why_not"), empty="")

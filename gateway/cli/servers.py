@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from gateway.cli.output import Group, emit, json_option, note, table
-from gateway.cli.remote import Api, with_api
+from gateway.cli.remote import Api, segment, with_api
 
 _COLUMNS = ("name", "state", "transport", "protocol", "tools", "latency_ms", "error")
 _CHECK_SECONDS = 120
+_DRIFT = ("added", "removed", "changed")
 
 
 @click.group("servers", cls=Group)
@@ -37,11 +39,35 @@ def check(api: Api, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
+@command.command()
+@click.argument("server")
+@click.argument("tools", nargs=-1, metavar="[TOOL]...")
+@json_option
+@with_api
+def approve(api: Api, server: str, tools: tuple[str, ...], as_json: bool) -> None:
+    """Take what SERVER lists now as approved: these tools, or all that drifted."""
+    approved = api.post(f"/servers/{segment(server)}/approve", {"tools": list(tools)})
+    if as_json:
+        emit(approved)
+        return
+    lines = [f"{name} ({what})" for what in _DRIFT for name in approved[what]]
+    click.echo("\n".join(lines) or "Nothing has drifted.")
+
+
 def _show(servers: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         emit(servers)
         return
     table(servers, _COLUMNS, empty="No server is configured: see `gateway import`.")
     for server in servers:
-        for line in (*server["skipped"], *(server["stderr_tail"] if server["state"] == "failed" else ())):
+        tail = server["stderr_tail"] if server["state"] == "failed" else ()
+        for line in (*_drifted(server["drift"]), *server["skipped"], *tail):
             note(f"{server['name']}: {line}")
+
+
+def _drifted(drift: dict[str, Any]) -> Iterator[str]:
+    """Lines about tools that are not as they were approved."""
+    for what in _DRIFT:
+        for tool in drift[what]:
+            parts = f" ({', '.join(drift['parts'][tool])})" if drift["parts"].get(tool) else ""
+            yield f"{what} since approval: {tool}{parts}{'; held' if tool in drift['held'] else ''}"

@@ -69,9 +69,10 @@ class ServerConfig(Model):
     )
     max_result_mb: int = Field(default=16, ge=1, le=512, description="A larger answer is cut off and fails the call.")
     learn: bool = Field(default=True, description="Learn result types from results, for tools that declare none.")
-    on_drift: Literal["warn", "block"] = Field(
-        default="warn",
-        description="When a tool's definition changes: `warn`, or `block` it until an operator approves.",
+    on_drift: Literal["warn", "block"] | None = Field(
+        default=None,
+        description="When a tool changes or comes anew: `warn`, or `block` it until approved. Absent: "
+        "`gateway.on_drift`.",
     )
     credentials: Literal["shared", "per_owner"] = Field(
         default="shared",

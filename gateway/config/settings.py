@@ -137,6 +137,12 @@ class GatewaySettings(Model):
     max_sessions: int = Field(
         default=1_000, ge=1, le=1_000_000, description="Sessions of one token.", json_schema_extra=RELOADABLE
     )
+    on_drift: Literal["warn", "block"] = Field(
+        default="warn",
+        description="When a server's tool changes or comes anew, after it was first seen: `warn`, or `block` it until "
+        "`gateway servers approve`.",
+        json_schema_extra=RELOADABLE,
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe message that is logged.", json_schema_extra=RELOADABLE
     )

@@ -57,6 +57,10 @@ def decide(floor: Floor, job: Job, command: Command) -> Ticket:
             rule=decision.rule,
         )
         return Ticket(tool, denied=denied, rule=decision.rule)
+    try:
+        floor.drift.check(tool)
+    except PolicyDenied as error:
+        return Ticket(tool, denied=error, rule=error.details["rule"])
     obligations = decision.obligations
     return Ticket(tool, None, decision.rule, next(iter(obligations.approvals), None), obligations.limits)
 
@@ -112,11 +116,17 @@ async def call_tool(
     `check_alive` is awaited once there is a slot and a connection, `may_go` asked in the moment before the request
     goes out; both raise `PolicyDenied` to stop it."""
     server, _, name = command.name.partition(":")
+
+    async def check() -> None:
+        await check_alive()
+        # It may have changed while the call waited for a person, or for its turn.
+        listed = floor.upstreams.catalog.find(server, name)
+        if listed is not None:
+            floor.drift.check(listed)
+
     meta = {"mcp-code-gateway/idempotency-key": f"{job.run_id}/{command.cid}"}
     try:
-        result = await floor.upstreams.call(
-            server, name, command.args, meta=meta, before_send=check_alive, on_sent=may_go
-        )
+        result = await floor.upstreams.call(server, name, command.args, meta=meta, before_send=check, on_sent=may_go)
         who = {"tenant": job.principal.tenant, "agent": job.principal.agent, "run_id": job.run_id}
         await floor.usage.add_bytes(limits, **who, size=result.bytes)
         wrapped = tool_key(server, name) in job.module.wrapped

@@ -13,6 +13,7 @@ from gateway.model import JSON, Diagnostic, Principal
 from gateway.sandbox.checker import Checker
 from gateway.sandbox.pool import ProcessPool
 from gateway.service.audit import Audit
+from gateway.service.drift import Drift
 from gateway.service.learn import Learner
 from gateway.store.bus import Bus
 from gateway.store.client import Client
@@ -41,6 +42,7 @@ class Floor:
     checker: Checker
     upstreams: Upstreams
     learner: Learner
+    drift: Drift
     audit: Audit
 
 

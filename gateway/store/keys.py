@@ -105,6 +105,17 @@ def observed(pin: str) -> str:
     return f"{PREFIX}observed:{pin}"
 
 
+def pins(server: str) -> str:
+    """Hash: tool → the definition of it that is approved, as hashes (JSON). Lasts: what a server may change unnoticed
+    while it is away, or out of the configuration, would be the way around it."""
+    return f"{PREFIX}pins:{server}"
+
+
+def drift(server: str) -> str:
+    """String: hash of the difference from the pins that was recorded last, so that each is told once."""
+    return f"{PREFIX}pins-told:{server}"
+
+
 def usage(tenant: str, agent: str, rule: str, window: str) -> str:
     """Counter for a limit of a grant; sorted set of calls for `per_minute`. TTL: twice the window, 30 days per run."""
     return f"{PREFIX}usage:{{{tenant}/{agent}}}:{rule}:{window}"
@@ -167,4 +178,4 @@ def channel() -> str:
     return f"{PREFIX}events"
 
 
-LASTING = ("runs:", "alive", "revocations", "tokens:", "session:", "run:", "live:", "audit")
+LASTING = ("runs:", "alive", "revocations", "tokens:", "session:", "run:", "live:", "audit", "pins")

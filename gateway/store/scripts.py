@@ -31,5 +31,6 @@ COUNT = _read("count")
 SWAP = _read("swap")
 RATE = _read("rate")
 AUDIT = _read("audit")
+PINS = _read("pins")
 
-SCRIPTS = (OPEN, CLAIM, RENEW, APPEND, PACK, DUE, COUNT, SWAP, RATE, AUDIT)
+SCRIPTS = (OPEN, CLAIM, RENEW, APPEND, PACK, DUE, COUNT, SWAP, RATE, AUDIT, PINS)

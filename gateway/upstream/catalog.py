@@ -35,7 +35,7 @@ def build(server: str, config: ServerConfig, raw_tools: Iterable[JSON]) -> Listi
         name = raw["name"] if isinstance(raw, dict) and isinstance(raw.get("name"), str) else f"#{position + 1}"
         if fault is None and name in tools:
             fault = "a tool of this name was listed before"
-        if not _wanted(config, name):
+        if not is_wanted(config, name):
             continue
         if fault is not None:
             skipped.append(f"{name[:_MAX_NAME]}: {fault}")
@@ -58,19 +58,18 @@ class Difference:
     changed: tuple[str, ...]
 
 
-def diff(old: Catalog, new: Catalog) -> dict[str, Difference]:
-    """By server, in the catalog's order. A tool has changed when its pin has; servers without a change are left out."""
-    differences = {}
-    for server in sorted({*old.servers, *new.servers}):
-        before, after = _pins(old, server), _pins(new, server)
-        difference = Difference(
-            added=tuple(name for name in after if name not in before),
-            removed=tuple(name for name in before if name not in after),
-            changed=tuple(name for name in after if name in before and after[name] != before[name]),
-        )
-        if difference != Difference((), (), ()):
-            differences[server] = difference
-    return differences
+def diff(before: Mapping[str, str], after: Mapping[str, str]) -> Difference:
+    """What changed between two listings of a server, each as tool → pin."""
+    return Difference(
+        added=tuple(name for name in after if name not in before),
+        removed=tuple(name for name in before if name not in after),
+        changed=tuple(name for name in after if name in before and after[name] != before[name]),
+    )
+
+
+def parts(tool: Tool) -> dict[str, str]:
+    """Each key of a definition with a short hash of its value: enough to say later which of them have changed."""
+    return {key: _short_hash(value) for key, value in tool.raw.items()}
 
 
 def pin(raw: Mapping[str, JSON], endpoint: Sequence[str]) -> str:
@@ -84,12 +83,14 @@ def pin(raw: Mapping[str, JSON], endpoint: Sequence[str]) -> str:
         return hashlib.sha256(b"not RFC 8785:" + text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _pins(catalog: Catalog, server: str) -> dict[str, str]:
-    offered = catalog.servers.get(server)
-    return {tool.name: tool.pin for tool in offered.tools} if offered is not None else {}
+def _short_hash(value: JSON) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _wanted(config: ServerConfig, name: str) -> bool:
+def is_wanted(config: ServerConfig, name: str) -> bool:
+    """Whether the operator lets a tool of this name in at all."""
+
     def fits(globs: Iterable[str]) -> bool:
         return any(name_glob(pattern).fits(name) for pattern in globs)
 

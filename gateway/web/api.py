@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,7 +13,7 @@ from gateway.config import GrantConfig
 from gateway.config.quantities import Duration
 from gateway.engine import policy
 from gateway.errors import NotFound
-from gateway.model import JSON
+from gateway.model import JSON, ServerStatus
 from gateway.web import audit, runs
 from gateway.web.acting import AgentQuery, acting
 from gateway.web.operations import Call, Input, Operation
@@ -27,12 +28,29 @@ class CatalogQuery(Input):
     server: str | None = None
 
 
+class ApproveTools(Input):
+    """`tools` absent: everything that has drifted."""
+
+    tools: tuple[str, ...] = ()
+
+
 async def list_servers(call: Call) -> JSON:
-    return [asdict(status) for status in call.services.upstreams.status()]
+    return _with_drift(call, call.services.upstreams.status())
 
 
 async def check_servers(call: Call) -> JSON:
-    return [asdict(status) for status in await call.services.upstreams.check()]
+    found = await call.services.upstreams.check()
+    await call.services.drift.compare(call.services.upstreams.catalog)
+    return _with_drift(call, found)
+
+
+def _with_drift(call: Call, found: Sequence[ServerStatus]) -> JSON:
+    return [asdict(status) | {"drift": call.services.drift.report(status.name)} for status in found]
+
+
+async def approve_tools(call: Call) -> JSON:
+    body: ApproveTools = call.body
+    return await call.services.drift.approve(call.path["server"], body.tools)
 
 
 async def dump_catalog(call: Call) -> JSON:
@@ -117,7 +135,8 @@ async def explain_policy(call: Call) -> JSON:
     if tool is None:
         raise NotFound(f"There is no tool {question.server}:{question.tool}.", fix="`gateway servers list` tells more.")
     principal = await call.services.tokens.principal_for_agent(question.agent)
-    return asdict(policy.decide(principal, tool, question.args, now_ms()))
+    decision = asdict(policy.decide(principal, tool, question.args, now_ms()))
+    return decision | {"held": call.services.drift.is_held(tool)}
 
 
 # --- the gateway itself ------------------------------------------------------------------------------------------
@@ -131,6 +150,13 @@ async def doctor(call: Call) -> JSON:
 OPERATIONS = (
     Operation("GET", "/servers", "The upstream servers, as they are now", list_servers),
     Operation("POST", "/servers/check", "Ask every upstream server now", check_servers),
+    Operation(
+        "POST",
+        "/servers/{server}/approve",
+        "Approve what a server lists now, where it drifted",
+        approve_tools,
+        ApproveTools,
+    ),
     Operation("GET", "/catalog", "The tools as their servers define them", dump_catalog, query=CatalogQuery),
     Operation("GET", "/tokens", "All tokens, without their secrets", list_tokens),
     Operation("POST", "/tokens", "Issue a token; it is shown this once", issue_token, IssueToken),

@@ -8,7 +8,7 @@ from typing import Protocol
 from codegen.render import Module
 from gateway.config import Config
 from gateway.engine.record import Filter
-from gateway.model import JSON, Catalog, Grant, Principal, ServerStatus
+from gateway.model import JSON, Catalog, Grant, Principal, ServerStatus, Tool
 from gateway.service.audit_read import Page
 from gateway.service.views import RunView
 
@@ -142,6 +142,16 @@ class Upstreams(Protocol):
     async def check(self) -> list[ServerStatus]: ...
 
 
+class Drift(Protocol):
+    async def compare(self, catalog: Catalog) -> None: ...
+
+    def is_held(self, tool: Tool) -> bool: ...
+
+    def report(self, server: str) -> dict[str, JSON]: ...
+
+    async def approve(self, server: str, tools: Sequence[str] = ()) -> dict[str, JSON]: ...
+
+
 class Audit(Protocol):
     async def page(self, wanted: Filter, cursor: str | None = None, *, limit: int = 250) -> Page: ...
 
@@ -167,6 +177,8 @@ class Services(Protocol):
     def publisher(self) -> Publisher: ...
     @property
     def upstreams(self) -> Upstreams: ...
+    @property
+    def drift(self) -> Drift: ...
     @property
     def audit(self) -> Audit: ...
 

@@ -63,6 +63,11 @@ async def test_a_wrong_token_command_says_why(shell: Shell) -> None:
 async def test_servers(shell: Shell) -> None:
     (checked,) = await shell.json("servers", "check")
     assert (checked["name"], checked["state"], checked["tools"], checked["error"]) == ("fast", "ready", 5, None)
+    assert checked["drift"]["held"] == []
+    code, out, _ = await shell("servers", "approve", "fast")
+    assert (code, out) == (0, "Nothing has drifted.\n")
+    code, _, err = await shell("servers", "approve", "fast", "add")
+    assert code == 1 and "fast:add has not drifted" in err
     code, out, _ = await shell("servers", "list")
     assert code == 0 and out.splitlines()[1].split()[:2] == ["fast", "ready"]
 
