@@ -36,6 +36,7 @@ from gateway.service.audit import Audit
 from gateway.service.audit_desk import AuditDesk, Auditing, auditing
 from gateway.service.drift import Drift
 from gateway.service.execute import Runs
+from gateway.service.explain import explain
 from gateway.service.floor import Floor
 from gateway.service.getting_in import GettingIn
 from gateway.service.learn import Learner
@@ -100,6 +101,11 @@ class Services:
     @property
     def sign_in(self) -> SignIn:
         return self.getting_in.sign_in
+
+    async def explain(self, *, agent: str, server: str, tool: str, args: JSON, token_id: str | None) -> dict[str, JSON]:
+        """What the policy says of a call, and why."""
+        asked = {"agent": agent, "server": server, "tool": tool, "args": args, "token_id": token_id}
+        return await explain(self.floor, self.tokens, **asked)
 
     async def health(self) -> Mapping[str, str | None]:
         """Each part's problem, None where it has none."""

@@ -20,9 +20,10 @@ def command() -> None:
 @click.argument("agent")
 @click.argument("tool", metavar="SERVER:TOOL")
 @click.argument("call", metavar="[JSON]", required=False, default="{}")
+@click.option("--token", "token_id", metavar="ID", help="With all that narrows this token of the agent.")
 @json_option
 @with_api
-def explain(api: Api, agent: str, tool: str, call: str, as_json: bool) -> None:
+def explain(api: Api, agent: str, tool: str, call: str, token_id: str | None, as_json: bool) -> None:
     """Whether AGENT may call SERVER:TOOL now, which rule says so, and why the others did not.
 
     JSON: the tool's arguments, or an object whose only key is "args".
@@ -30,7 +31,7 @@ def explain(api: Api, agent: str, tool: str, call: str, as_json: bool) -> None:
     server, colon, name = tool.partition(":")
     if not colon:
         raise click.BadParameter("expected SERVER:TOOL", param_hint="SERVER:TOOL")
-    question = {"agent": agent, "server": server, "tool": name, "args": _arguments(call)}
+    question = {"agent": agent, "server": server, "tool": name, "args": _arguments(call), "token": token_id}
     decision = api.post("/policy/explain", question)
     if as_json:
         emit(decision)
@@ -38,16 +39,29 @@ def explain(api: Api, agent: str, tool: str, call: str, as_json: bool) -> None:
     click.echo(f"{decision['effect']}: {decision['reason']} ({decision['rule']})")
     if decision["held"]:
         note(f"But {tool} is held, since it has changed: see `gateway servers check` and `gateway servers approve`.")
+    for limit in decision["limits"]:
+        used = "" if limit["used"] is None else f", {limit['used']} used"
+        click.echo(f"  counts against {limit['window']}: {limit['cap']}{used}")
+    for approval in decision["approvals"]:
+        click.echo(f"  needs the approval of {approval['by']} within {approval['ttl_seconds']} s")
     if decision["considered"]:
-        note("Considered:")
-        table(({"rule": rule, "why_not": why} for rule, why in decision["considered"]), ("rule", "why_not"), empty="")
+        note("The other rules:")
+        table(decision["considered"], ("rule", "why_not"), empty="")
 
 
 def _arguments(text: str) -> Any:
     try:
-        call = json.loads(text)
+        call = json.loads(text, object_pairs_hook=_without_duplicates)
     except ValueError as error:
         raise click.BadParameter(f"not JSON: {error}", param_hint="JSON") from error
     if isinstance(call, dict) and list(call) == ["args"] and isinstance(call["args"], dict):
         return call["args"]
     return call
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What an argument that is given twice means, nobody can tell."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is there twice")
+    return found

@@ -11,23 +11,20 @@ approvals already given, are the caller's business.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
 from gateway.engine.arguments import Call
 from gateway.engine.rules import Approval, Limit, Rule, compile_rule
+from gateway.engine.table import Table, Usage
 from gateway.errors import UsageError
 from gateway.model import JSON, Annotations, Grant, Principal, Tool
 
-Usage = Mapping[tuple[str, str], int]
-"""(`Limit.rule`, `Limit.window`) → what is used of it now; what is not there is unused."""
-
-Considered = tuple[tuple[str, str], ...]
-"""(rule, why it did not decide)"""
-
 _MOST_TOOLS = 4_096
+_TOLD = 3
+"""So many grants a refusal tells of, or of one alone where there are more; `considered` has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,35 +44,31 @@ class Decision:
     reason: str
     """For people and programs. Never quotes an argument's value."""
     obligations: Obligations = Obligations()
-    considered: Considered = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Relevant:
-    rules: tuple[Rule, ...]
-    others: Considered
 
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """The compiled rules of one policy. Which of them are about a tool is found once for each tool."""
+    """The compiled rules of one policy, in the file's order. The table of a tool is made when it is first asked for."""
 
     rules: tuple[Rule, ...]
-    _by_tool: dict[tuple[str, str, Annotations], _Relevant] = field(default_factory=dict, compare=False, repr=False)
+    closes: bool
+    _by_tool: dict[tuple[str, str, Annotations], Table] = field(default_factory=dict, compare=False, repr=False)
 
-    def about(self, tool: Tool) -> _Relevant:
+    def about(self, tool: Tool) -> Table:
         key = (tool.server, tool.name, tool.annotations)
-        relevant = self._by_tool.get(key)
-        if relevant is None:
-            reasons = [(rule, rule.why_not_tool(tool)) for rule in self.rules]
-            relevant = _Relevant(
-                rules=tuple(rule for rule, why in reasons if why is None),
-                others=tuple((rule.name, why) for rule, why in reasons if why is not None),
-            )
+        table = self._by_tool.get(key)
+        if table is None:
+            rules = [rule for rule in self.rules if rule.why_not_tool(tool) is None]
+            # Of grants that fit, the one that asks for least is taken, by its content and not by its place.
+            table = Table(rules if self.closes else sorted(rules, key=_asks), closes=self.closes)
             if len(self._by_tool) >= _MOST_TOOLS:
                 self._by_tool.clear()
-            self._by_tool[key] = relevant
-        return relevant
+            self._by_tool[key] = table
+        return table
+
+
+def _asks(rule: Rule) -> tuple[bool, int, str]:
+    return rule.approval is not None, len(rule.limits), rule.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,62 +80,76 @@ class Compiled:
 
 
 class _Same:
-    """A tuple of grants as a cache's key: by identity, since grants hold mappings. Configuration and sessions keep
+    """Tuples of grants as a cache's key: by identity, since grants hold mappings. Configuration and sessions keep
     their tuples, so each is compiled once."""
 
-    __slots__ = ("grants", "prefix")
+    __slots__ = ("_hash", "grants", "name")
 
-    def __init__(self, grants: tuple[Grant, ...], prefix: str) -> None:
+    def __init__(self, name: str, *grants: tuple[Grant, ...]) -> None:
         self.grants = grants
-        self.prefix = prefix
+        self.name = name
+        self._hash = hash((name, *map(id, grants)))
 
     def __hash__(self) -> int:
-        return hash((id(self.grants), self.prefix))
+        return self._hash
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.grants is other.grants and self.prefix == other.prefix
+        if not isinstance(other, _Same) or self.name != other.name or len(self.grants) != len(other.grants):
+            return False
+        return all(ours is theirs for ours, theirs in zip(self.grants, other.grants, strict=True))
 
 
 @lru_cache(maxsize=1_024)
-def _rule_set(same: _Same) -> RuleSet:
-    return RuleSet(tuple(compile_rule(f"{same.prefix}[{index}]", grant) for index, grant in enumerate(same.grants)))
+def _rule_set(same: _Same, closes: bool) -> RuleSet:
+    (grants,) = same.grants
+    return RuleSet(tuple(compile_rule(f"{same.name}[{index}]", grant) for index, grant in enumerate(grants)), closes)
+
+
+@lru_cache(maxsize=4_096)
+def _compiled(same: _Same) -> Compiled:
+    deny, *policies = same.grants
+    names = [
+        f"agents.{same.name}.grants" if index == 0 else f"narrowing[{index}].grants" for index in range(len(policies))
+    ]
+    named = map(_Same, names, policies)
+    return Compiled(_rule_set(_Same("deny", deny), True), tuple(_rule_set(one, False) for one in named))
 
 
 def compile(principal: Principal) -> Compiled:
     """The principal's rules, compiled once for each tuple of grants."""
-    prefixes = [f"agents.{principal.agent}.grants"]
-    prefixes += [f"narrowing[{index}].grants" for index in range(1, len(principal.policies))]
-    return Compiled(
-        deny=_rule_set(_Same(principal.deny, "deny")),
-        policies=tuple(map(_rule_set, map(_Same, principal.policies, prefixes))),
-    )
+    return _compiled(_Same(principal.agent, principal.deny, *principal.policies))
 
 
 def decide(principal: Principal, tool: Tool, args: JSON, now_ms: int, usage: Usage | None = None) -> Decision:
     """Decide one call. With `usage`, a grant whose limit is used up does not open, and another may; without, limits
     come back as obligations only. `now_ms`: milliseconds since the epoch."""
-    compiled = compile(principal)
-    call = Call(args)
-    closing = compiled.deny.about(tool)
-    considered = list(closing.others)
-    for rule in closing.rules:
-        why = rule.why_not_call(call, now_ms, closes=True)
-        if why is None:
-            return Decision("deny", rule.name, _closed(rule, tool), considered=tuple(considered))
-        considered.append((rule.name, why))
+    compiled, call, used = compile(principal), Call(args), usage or {}
+    closing = compiled.deny.about(tool).choose(call, now_ms, {})
+    if closing is not None:
+        return Decision("deny", closing.name, _closed(closing, tool))
     chosen: list[Rule] = []
     for policy in compiled.policies:
-        relevant = policy.about(tool)
-        considered += relevant.others
-        misses: list[tuple[str, str]] = []
-        choice = _choose(relevant.rules, call, now_ms, usage or {}, misses)
-        considered += misses
-        if choice is None:
-            return Decision("deny", "default", _refused(principal, tool, misses), considered=tuple(considered))
-        chosen.append(choice)
+        table = policy.about(tool)
+        rule = table.choose(call, now_ms, used)
+        if rule is None:
+            return Decision("deny", "default", _refused(principal, tool, table, call, now_ms, used))
+        chosen.append(rule)
     if not chosen:
-        return Decision("deny", "default", _refused(principal, tool, ()), considered=tuple(considered))
-    return _opened(chosen, tool, tuple(considered))
+        return Decision("deny", "default", _closed_by_default(principal, tool))
+    return _opened(chosen, tool)
+
+
+def considered(
+    principal: Principal, tool: Tool, args: JSON, now_ms: int, usage: Usage | None = None
+) -> Iterator[tuple[str, str]]:
+    """Every rule that did not decide, in the file's order, each with the reason."""
+    decision, compiled, call = decide(principal, tool, args, now_ms, usage), compile(principal), Call(args)
+    decided = decision.rule.split(" and ")
+    for rules in (compiled.deny, *compiled.policies):
+        for rule in rules.rules:
+            if rule.name not in decided:
+                why = rule.why_not_tool(tool) or rule.why_not_call(call, now_ms, closes=rules.closes)
+                yield rule.name, why or _used_up(rule, usage or {}) or f"fits too, but {decision.rule} decided"
 
 
 def may_see(principal: Principal, tool: Tool) -> bool:
@@ -168,17 +175,6 @@ def policy_hash(principal: Principal) -> str:
     return hashlib.sha256(";".join(sets).encode()).hexdigest()
 
 
-def explain(decision: Decision) -> str:
-    """The decision for a person: what decided, what it asks for, and why the other rules did not."""
-    lines = [f"{decision.effect}: {decision.reason}", f"  decided by {decision.rule}"]
-    lines += [f"  counts against {limit.window}: {limit.cap:,}" for limit in decision.obligations.limits]
-    lines += [
-        f"  needs approval by {approval.by} within {approval.ttl_seconds:,} s"
-        for approval in decision.obligations.approvals
-    ]
-    return "\n".join([*lines, *(f"  not {rule}: {why}" for rule, why in decision.considered)])
-
-
 def parse_grant_flag(text: str) -> Grant:
     """`SERVER:TOOL[,TOOL…]`, globs allowed, as `--grant` takes it. Raises UsageError."""
     server, colon, tools = text.partition(":")
@@ -191,24 +187,6 @@ def parse_grant_flag(text: str) -> Grant:
     return Grant(server=server.strip(), tools=names)
 
 
-def _choose(
-    rules: tuple[Rule, ...], call: Call, now_ms: int, usage: Usage, misses: list[tuple[str, str]]
-) -> Rule | None:
-    """The fitting grant that asks for least, by its content and not by its place. Adds the others to `misses`."""
-    best: Rule | None = None
-    for rule in rules:
-        why = rule.why_not_call(call, now_ms, closes=False) or _used_up(rule, usage)
-        if why is not None:
-            misses.append((rule.name, why))
-        elif best is None or _asks(rule) < _asks(best):
-            best = rule
-    return best
-
-
-def _asks(rule: Rule) -> tuple[bool, int, str]:
-    return rule.approval is not None, len(rule.limits), rule.digest
-
-
 def _used_up(rule: Rule, usage: Usage) -> str | None:
     for limit in rule.limits:
         if usage.get((limit.rule, limit.window), 0) >= limit.cap:
@@ -216,7 +194,7 @@ def _used_up(rule: Rule, usage: Usage) -> str | None:
     return None
 
 
-def _opened(chosen: list[Rule], tool: Tool, considered: Considered) -> Decision:
+def _opened(chosen: list[Rule], tool: Tool) -> Decision:
     approvals = tuple(rule.approval for rule in chosen if rule.approval is not None)
     names = " and ".join(rule.name for rule in chosen)
     return Decision(
@@ -224,7 +202,6 @@ def _opened(chosen: list[Rule], tool: Tool, considered: Considered) -> Decision:
         rule=names,
         reason=f"{names} {'opens' if len(chosen) == 1 else 'open'} {tool.server}:{tool.name}",
         obligations=Obligations(tuple(limit for rule in chosen for limit in rule.limits), approvals),
-        considered=considered,
     )
 
 
@@ -232,7 +209,16 @@ def _closed(rule: Rule, tool: Tool) -> str:
     return f"{rule.name} closes {tool.server}:{tool.name}" + (f" ({rule.broken})" if rule.broken else "")
 
 
-def _refused(principal: Principal, tool: Tool, misses: Sequence[tuple[str, str]]) -> str:
-    nearest = "; ".join(f"{rule}: {why}" for rule, why in misses)
-    refusal = f"no grant of {principal.agent} opens {tool.server}:{tool.name}"
-    return f"{refusal} ({nearest})" if nearest else refusal
+def _closed_by_default(principal: Principal, tool: Tool) -> str:
+    return f"no grant of {principal.agent} opens {tool.server}:{tool.name}"
+
+
+def _refused(principal: Principal, tool: Tool, table: Table, call: Call, now_ms: int, usage: Usage) -> str:
+    """With what is amiss at the first few grants that are about the tool."""
+    first = table.rules if len(table.rules) <= _TOLD else table.rules[:1]
+    reasons = (rule.why_not_call(call, now_ms, closes=False) or _used_up(rule, usage) for rule in first)
+    nearest = [f"{rule.name}: {why}" for rule, why in zip(first, reasons, strict=True)]
+    if len(table.rules) > len(first):
+        nearest.append(f"and {len(table.rules) - len(first)} more")
+    refusal = _closed_by_default(principal, tool)
+    return f"{refusal} ({'; '.join(nearest)})" if nearest else refusal

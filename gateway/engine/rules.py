@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from gateway.config.globs import Glob, name_glob
-from gateway.engine.arguments import Call, Check, Unclear, compile_checks
+from gateway.engine.arguments import Call, Check, Unclear, compile_check
 from gateway.model import JSON, Grant, Tool
 
 WINDOWS = ("per_minute", "per_run", "per_day", "bytes")
@@ -61,6 +61,32 @@ class Hours:
 
 
 @dataclass(frozen=True, slots=True)
+class Constraint:
+    """What one argument must satisfy for one rule."""
+
+    argument: str
+    kind: str
+    """glob | one_of | range | max_bytes"""
+    wanted: JSON
+    miss: str
+    """What to say when it is not satisfied."""
+    check: Check
+    """For this constraint alone."""
+
+    def why_not(self, call: Call, *, closes: bool) -> str | None:
+        """Why the call does not satisfy it, or None."""
+        value = call.value(self.argument)
+        try:
+            if value is None:
+                raise Unclear("is missing")
+            if self.check(value, closes):
+                return None
+        except Unclear as unclear:
+            return None if closes else f"argument {self.argument!r} {unclear}"
+        return self.miss
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """A compiled grant. `broken` says why it could not be compiled: it opens nothing, or closes all it may be about."""
 
@@ -68,8 +94,7 @@ class Rule:
     server: Glob
     tools: tuple[Glob, ...]
     when: Mapping[str, bool]
-    checks: tuple[tuple[str, str, Check], ...]
-    """(argument, what to say when it does not satisfy the constraint, the constraint's check)"""
+    constraints: tuple[Constraint, ...]
     hours: Hours | None
     limits: tuple[Limit, ...]
     approval: Approval | None
@@ -79,7 +104,7 @@ class Rule:
     @property
     def unconditional(self) -> bool:
         """Whether it fits every call of the tools that it is about."""
-        return self.broken is not None or not (self.checks or self.hours)
+        return self.broken is not None or not (self.constraints or self.hours)
 
     def why_not_tool(self, tool: Tool) -> str | None:
         """Why the rule is not about this tool, or None."""
@@ -98,16 +123,8 @@ class Rule:
             return None if closes else self.broken
         if self.hours is not None and not self.hours.include(now_ms):
             return "it is outside the rule's hours"
-        for argument, miss, check in self.checks:
-            try:
-                fits = check(call.value(argument), closes)
-            except Unclear as unclear:
-                if closes:
-                    continue
-                return f"argument {argument!r} {unclear}"
-            if not fits:
-                return miss
-        return None
+        reasons = (constraint.why_not(call, closes=closes) for constraint in self.constraints)
+        return next((why for why in reasons if why is not None), None)
 
 
 def compile_rule(name: str, grant: Grant) -> Rule:
@@ -119,7 +136,7 @@ def compile_rule(name: str, grant: Grant) -> Rule:
             server=name_glob(grant.server),
             tools=tuple(name_glob(pattern) for pattern in grant.tools),
             when=_when(grant.when),
-            checks=tuple(compile_checks(grant.args)),
+            constraints=tuple(_constraints(grant.args)),
             hours=None if grant.hours is None else _hours(grant.hours),
             limits=_limits(digest, grant.limits),
             approval=None if grant.approval is None else _approval(grant.approval),
@@ -139,6 +156,16 @@ def _when(when: Mapping[str, bool]) -> Mapping[str, bool]:
     if not (when.keys() <= _HINTS) or not all(isinstance(wanted, bool) for wanted in when.values()):
         raise ValueError("'when' has an unknown annotation or a value that is not true or false")
     return dict(when)
+
+
+def _constraints(arguments: Mapping[str, Mapping[str, JSON]]) -> Iterator[Constraint]:
+    for argument, said in arguments.items():
+        if not said:
+            raise ValueError(f"nothing is said about the argument {argument!r}")
+        for kind, wanted in said.items():
+            words = json.dumps(wanted, ensure_ascii=False, default=str)
+            miss = f"argument {argument!r} does not satisfy {kind} {words}"
+            yield Constraint(argument, kind, wanted, miss, compile_check(kind, [(1, wanted)]))
 
 
 def _limits(digest: str, limits: Mapping[str, int]) -> tuple[Limit, ...]:

@@ -63,6 +63,11 @@ class _Open:
     def is_tool(self) -> bool:
         return bool(self.data["kind"] == "tool")
 
+    def now_sent(self, data: Mapping[str, JSON]) -> None:
+        """By the rule that opened it in the end: the one that was decided first may be used up by then."""
+        self.sent = True
+        self.data = {**self.data, "rule": data.get("rule", self.data.get("rule"))}
+
     @property
     def held(self) -> bool:
         """Whether nobody has agreed to it."""
@@ -79,7 +84,7 @@ class _Reader:
             case "call":
                 self.open[data["cid"]] = _Open(data, entry.at)
             case "sent":
-                self.open[data["cid"]].sent = True
+                self.open[data["cid"]].now_sent(data)
             case "done":
                 yield from self._done(entry, self.open.pop(data["cid"], None))
             case "denied":

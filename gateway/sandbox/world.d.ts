@@ -60,9 +60,12 @@ declare class ToolError extends Error {
   readonly content: any;
 }
 
-/** The policy does not allow the call. */
+/** The policy does not allow the call; `rule` is the rule that decided. */
 declare class PolicyError extends Error {
   readonly code: string;
+  readonly server?: string;
+  readonly tool?: string;
+  readonly rule?: string;
 }
 
 /** The time given for an answer is over. */

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.engine import policy
@@ -11,6 +11,7 @@ from gateway.engine.canonical import canonical
 from gateway.engine.frames import Command
 from gateway.engine.replay import UNSAFE, tool_class
 from gateway.engine.rules import Approval, Limit
+from gateway.engine.table import Usage
 from gateway.engine.values import program_value
 from gateway.errors import GatewayError, NotFound, PolicyDenied, UnknownTool, UpstreamError, UsageError
 from gateway.model import JSON, Principal, Tool
@@ -39,19 +40,20 @@ class Ticket:
         return {"class": safety, "pin": self.tool.pin, "rule": self.rule}
 
 
-def decide(floor: Floor, job: Job, command: Command) -> Ticket:
-    """Whether the run's principal may make this call now. Believes nothing in the command."""
+def decide(floor: Floor, job: Job, command: Command, used: Usage | None = None) -> Ticket:
+    """Whether the run's principal may make this call now, given that so much of its limits is `used`. Believes nothing
+    in the command."""
     server, _, name = command.name.partition(":")
     tool = floor.upstreams.catalog.find(server, name)
     if tool is None:
         return Ticket(None, denied=_unknown(floor, job.principal, server, name))
     if not isinstance(command.args, dict):
         return Ticket(tool, denied=UsageError(f"{command.name}: the argument is not an object."))
-    decision = policy.decide(job.principal, tool, command.args, floor.clock(), None)
+    decision = policy.decide(job.principal, tool, command.args, floor.clock(), used)
     if decision.effect == "deny":
         denied = PolicyDenied(
             f"{job.principal.agent} may not call {command.name}: {decision.reason}",
-            fix="Ask whoever runs the gateway for a grant.",
+            fix="Wait, or make fewer calls." if used else "Ask whoever runs the gateway for a grant.",
             server=server,
             tool=name,
             rule=decision.rule,
@@ -65,29 +67,25 @@ def decide(floor: Floor, job: Job, command: Command) -> Ticket:
     return Ticket(tool, None, decision.rule, next(iter(obligations.approvals), None), obligations.limits)
 
 
-async def count(floor: Floor, job: Job, command: Command, ticket: Ticket) -> Ticket:
-    """The ticket, denied if a limit of its grant is used up; otherwise the call is counted."""
-    full = await floor.usage.count(
-        ticket.limits,
-        tenant=job.principal.tenant,
-        agent=job.principal.agent,
-        run_id=job.run_id,
-        call=f"{job.run_id}/{command.cid}",
-        size=len(canonical(command.args)),
-        now_ms=floor.clock(),
-    )
-    if full is None:
-        return ticket
-    server, _, name = command.name.partition(":")
-    denied = PolicyDenied(
-        f"{job.principal.agent} has used up {full.window} = {full.cap} of {ticket.rule} for {command.name}.",
-        fix="Wait, make fewer calls, or ask for a higher limit.",
-        server=server,
-        tool=name,
-        rule=ticket.rule,
-        limit=full.window,
-    )
-    return replace(ticket, denied=denied)
+async def count(floor: Floor, job: Job, command: Command, ticket: Ticket, *, approved: bool) -> Ticket:
+    """Count the call against the limits of the ticket's grants. When one of them is used up, another grant may open the
+    call, so the ticket that comes back may be another one: denied, or one that has to be approved first."""
+    used: dict[tuple[str, str], int] = {}
+    while ticket.denied is None and (ticket.approval is None or approved):
+        full = await floor.usage.count(
+            ticket.limits,
+            tenant=job.principal.tenant,
+            agent=job.principal.agent,
+            run_id=job.run_id,
+            call=f"{job.run_id}/{command.cid}",
+            size=len(canonical(command.args)),
+            now_ms=floor.clock(),
+        )
+        if full is None:
+            break
+        used[full.rule, full.window] = full.cap
+        ticket = decide(floor, job, command, used)
+    return ticket
 
 
 def _unknown(floor: Floor, principal: Principal, server: str, name: str) -> GatewayError:

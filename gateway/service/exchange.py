@@ -51,8 +51,9 @@ class Exchange:
 
 
 def _fits(claims: Mapping[str, JSON], name: str, globs: Iterable[str]) -> bool:
+    value = Call(claims).value(name)
     try:
-        elements = Call(claims).value(name).elements()
+        elements = value.elements() if value is not None else ()
     except Unclear:
         return False
     return any(argument_glob(glob).fits(text) for text in elements if isinstance(text, str) for glob in globs)

@@ -149,13 +149,20 @@ class Tokens:
 
     async def principal_for_agent(self, agent: str) -> Principal:
         """An administrator acting as an agent, on the gateway's own machine: one lasting session space for each."""
+        token = self._local(agent)
+        await self._admit(token, token.issued_at)
+        return await self._principal(token)
+
+    async def entitled(self, agent: str) -> Principal:
+        """What an agent may do, for questions about it: nobody is let in by asking. Raises `NotFound`."""
+        return await self._principal(self._local(agent))
+
+    def _local(self, agent: str) -> Token:
         entitled = self.agent(agent)
         now, name = self._clock(), f"{LOCAL}_{entitled.tenant}_{agent}"
         chain = (*identities(entitled.tenant, agent), f"tok_{name}")
         expires_at = now + entitled.max_ttl * 1000
-        token = Token(f"tok_{name}", agent, entitled.owner, entitled.tenant, f"sid_{name}", chain, now, expires_at)
-        await self._admit(token, now)
-        return await self._principal(token)
+        return Token(f"tok_{name}", agent, entitled.owner, entitled.tenant, f"sid_{name}", chain, now, expires_at)
 
     async def _admit(self, token: Token, now: int) -> None:
         ttl = max(1, (token.expires_at - now) // 1000)

@@ -159,14 +159,14 @@ class Work:
     async def _admit(self, command: Command, ticket: calls.Ticket) -> calls.Ticket:
         """What has to be in the journal before a tool call is sent, or instead of it."""
         cid = command.cid
-        if ticket.limits and ticket.denied is None and not self._needs_approval(cid, ticket):
-            ticket = await calls.count(self._floor, self._job, command, ticket)
+        recorded = self._pen.history.calls[cid]
+        ticket = await calls.count(self._floor, self._job, command, ticket, approved=recorded.approved)
         if ticket.denied is not None:
             self._pen.write("denied", {"cid": cid, "rule": ticket.rule, "reason": ticket.denied.message})
         elif self._needs_approval(cid, ticket):
             self._ask_approval(cid, ticket)
-        elif self._pen.history.calls[cid].data.get("class") == replay.UNSAFE:
-            self._write_sent(cid)
+        elif recorded.data.get("class") == replay.UNSAFE or recorded.data.get("rule") != ticket.rule:
+            self._write_sent(cid, ticket.rule)
         return ticket
 
     def _needs_approval(self, cid: int, ticket: calls.Ticket) -> bool:
@@ -178,9 +178,10 @@ class Work:
             until = self._floor.clock() + ticket.approval.ttl_seconds * 1000
             self._pen.write("needs_approval", {"cid": cid, "by": ticket.approval.by, "until": until})
 
-    def _write_sent(self, cid: int) -> None:
+    def _write_sent(self, cid: int, rule: str) -> None:
         attempt = self._pen.history.calls[cid].attempts + 1
-        self._pen.write("sent", {"cid": cid, "attempt": attempt, "epoch": self._pen.writer.lease.epoch})
+        data = {"cid": cid, "attempt": attempt, "epoch": self._pen.writer.lease.epoch, "rule": rule}
+        self._pen.write("sent", data)
 
     def _begin(self, command: Command, ticket: calls.Ticket | None) -> None:
         call = self._pen.history.calls[command.cid]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from gateway.engine.rules import Limit
 from gateway.store import keys
-from gateway.store.client import Client
+from gateway.store.client import Client, Command
 from gateway.store.scripts import COUNT
 
 MINUTE, DAY = 60, 86_400
@@ -31,6 +31,19 @@ class Usage:
             args += [limit.window, limit.cap, _ttl(limit)]
         full = await self._client.run(COUNT, names, args)
         return limits[full - 1] if full else None
+
+    async def used(
+        self, limits: Sequence[Limit], *, tenant: str, agent: str, now_ms: int
+    ) -> dict[tuple[str, str], int]:
+        """(`Limit.rule`, `Limit.window`) → what is used of it now, for the limits that are not counted for each run."""
+        lasting = [limit for limit in limits if limit.window in ("per_minute", "per_day")]
+        asked: list[Command] = []
+        for limit in lasting:
+            name = keys.usage(tenant, agent, limit.rule, _window(limit, "", now_ms))
+            since = f"({now_ms - MINUTE * 1000}"
+            asked.append(("ZCOUNT", name, since, "+inf") if limit.window == "per_minute" else ("GET", name))
+        found = await self._client.batch(asked) if asked else []
+        return {(limit.rule, limit.window): int(used or 0) for limit, used in zip(lasting, found, strict=True)}
 
     async def add_bytes(self, limits: Sequence[Limit], *, tenant: str, agent: str, run_id: str, size: int) -> None:
         """Add the size of a result to the `bytes` counters: it is known only afterwards."""

@@ -8,10 +8,8 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from gateway.clock import now_ms
 from gateway.config import GrantConfig
 from gateway.config.quantities import Duration
-from gateway.engine import policy
 from gateway.errors import NotFound
 from gateway.model import JSON, ServerStatus
 from gateway.web import audit, runs
@@ -126,17 +124,18 @@ class Question(Input):
     server: str
     tool: str
     args: dict[str, Any] = Field(default={})
+    token: str | None = None
 
 
 async def explain_policy(call: Call) -> JSON:
-    """What would happen if the agent made this call now: the decision, the rule behind it, and why not the others."""
     question: Question = call.body
-    tool = call.services.upstreams.catalog.find(question.server, question.tool)
-    if tool is None:
-        raise NotFound(f"There is no tool {question.server}:{question.tool}.", fix="`gateway servers list` tells more.")
-    principal = await call.services.tokens.principal_for_agent(question.agent)
-    decision = asdict(policy.decide(principal, tool, question.args, now_ms()))
-    return decision | {"held": call.services.drift.is_held(tool)}
+    return await call.services.explain(
+        agent=question.agent,
+        server=question.server,
+        tool=question.tool,
+        args=question.args,
+        token_id=question.token,
+    )
 
 
 # --- the gateway itself ------------------------------------------------------------------------------------------

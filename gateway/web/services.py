@@ -182,6 +182,9 @@ class Services(Protocol):
     @property
     def audit(self) -> Audit: ...
 
+    async def explain(self, *, agent: str, server: str, tool: str, args: JSON, token_id: str | None) -> dict[str, JSON]:
+        """The policy's decision about one call, with everything that led to it."""
+
     async def health(self) -> Mapping[str, str | None]:
         """Each part's problem, None where it has none."""
 

@@ -129,6 +129,14 @@ async def test_cancelling(shell: Shell, gateway: Live) -> None:
 async def test_policy(shell: Shell) -> None:
     decision = await shell.json("policy", "explain", "tester", "fast:add", '{"args": {"a": 1, "b": 2}}')
     assert (decision["effect"], decision["rule"]) == ("allow", "agents.tester.grants[0]")
+    issued = await shell.json("token", "issue", "tester", "--grant", "fast:echo")
+    narrowed = ("policy", "explain", "tester", "fast:add", "--token", issued["id"])
+    assert (await shell.json(*narrowed))["considered"] == [
+        {"rule": "agents.tester.grants[0]", "why_not": "fits too, but default decided"},
+        {"rule": "narrowing[1].grants[0]", "why_not": "is about other tools"},
+    ]
+    code, _, err = await shell("policy", "explain", "tester", "fast:add", '{"a": 1, "a": 2}')
+    assert code == 2 and "twice" in err
     code, out, _ = await shell("policy", "explain", "tester", "fast:add", '{"a": 1}')
     assert code == 0 and out.startswith("allow")
 

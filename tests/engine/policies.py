@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.config import DenyConfig, GrantConfig
-from gateway.engine.policy import Decision, Usage, decide
+from gateway.engine.policy import Decision, decide
+from gateway.engine.table import Usage
 from gateway.model import Annotations, Grant, Principal, Tool
 
 NOW = int(datetime(2026, 11, 18, 12, 0, tzinfo=UTC).timestamp() * 1000)

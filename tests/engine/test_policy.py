@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.engine.policy import counters, decide, explain, may_see, parse_grant_flag, policy_hash
+from gateway.engine.policy import considered, counters, decide, may_see, parse_grant_flag, policy_hash
 from gateway.errors import UsageError
 from gateway.model import Grant
 from tests.engine.policies import NOW, ask, closing, grant, principal, tool
@@ -43,7 +43,6 @@ def test_closed_by_default() -> None:
 def test_the_first_open_door_names_itself() -> None:
     decision = ask((grant("crm"), grant("git")))
     assert (decision.effect, decision.rule) == ("allow", "agents.triage.grants[1]")
-    assert decision.considered == (("agents.triage.grants[0]", "is about another server"),)
 
 
 def test_deny_wins_over_every_grant() -> None:
@@ -257,22 +256,33 @@ def test_search_shows_what_some_call_could_do() -> None:
 
 
 def test_reasons_name_the_constraint_and_never_the_value() -> None:
-    decision = ask((grant(args={"project": {"glob": "acme/*"}}),), args={"project": "hunter2"})
+    grants, args = (grant(args={"project": {"glob": "acme/*"}}),), {"project": "hunter2"}
+    decision = ask(grants, args=args)
     assert "argument 'project' does not satisfy glob [\"acme/*\"]" in decision.reason
-    assert "hunter2" not in explain(decision)
+    assert "hunter2" not in str([decision, *considered(principal(grants), tool(), args, NOW)])
 
 
-def test_explain_says_what_decided_and_why_the_others_did_not() -> None:
+def test_a_refusal_by_many_grants_stays_short() -> None:
+    grants = tuple(grant(args={"n": {"range": [number, number]}}) for number in range(1, 101))
+    reason = ask(grants, args={"n": 0}).reason
+    assert "and 99 more" in reason
+    assert len(reason) < 300
+
+
+def test_every_rule_that_did_not_decide_says_why() -> None:
     asking = grant("crm", "refund", limits={"per_day": 3}, approval={"by": "role:finance"})
-    text = explain(ask((grant("git"), asking), tool("crm:refund"), deny=(closing("*", "delete_*"),)))
-    assert text.splitlines() == [
-        "approval: agents.triage.grants[1] opens crm:refund",
-        "  decided by agents.triage.grants[1]",
-        "  counts against per_day: 3",
-        "  needs approval by role:finance within 600 s",
-        "  not deny[0]: is about other tools",
-        "  not agents.triage.grants[0]: is about another server",
+    more = grant("crm", "ref*", limits={"per_day": 3, "per_run": 1}, approval={"by": "role:finance"})
+    late = grant("crm", hours={"days": ["sun"]})
+    who = principal((grant("git"), asking, more, late), deny=(closing("*", "delete_*"), closing("git")))
+    assert decide(who, tool("crm:refund"), {}, NOW).rule == "agents.triage.grants[1]"
+    assert list(considered(who, tool("crm:refund"), {}, NOW)) == [
+        ("deny[0]", "is about other tools"),
+        ("deny[1]", "is about another server"),
+        ("agents.triage.grants[0]", "is about another server"),
+        ("agents.triage.grants[2]", "fits too, but agents.triage.grants[1] decided"),
+        ("agents.triage.grants[3]", "it is outside the rule's hours"),
     ]
+    assert dict(considered(who, tool("git:x"), {}, NOW))["agents.triage.grants[0]"] == "fits too, but deny[1] decided"
 
 
 def test_the_policy_hash_follows_content_and_not_order() -> None:
@@ -298,24 +308,6 @@ def test_grant_flags(text: str, wanted: Grant) -> None:
 def test_a_flag_that_says_too_little_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="SERVER:TOOL"):
         parse_grant_flag(text)
-
-
-def test_a_hundred_grants_are_decided_in_microseconds() -> None:
-    grants = tuple(
-        grant(f"s{number}", "create_*", args={"p": {"glob": "acme/*"}, "n": {"range": [1, 5]}}) for number in range(100)
-    )
-    who, called, args = (
-        principal(grants, deny=(closing("*", "delete_*"),)),
-        tool("s50:create_issue"),
-        {"p": "acme/web", "n": 3},
-    )
-    assert decide(who, called, args, NOW).effect == "allow"
-    taken = []
-    for _ in range(500):
-        start = time.perf_counter_ns()
-        decide(who, called, args, NOW)
-        taken.append(time.perf_counter_ns() - start)
-    assert sorted(taken)[len(taken) // 2] < 200_000, "ten times the aim of 20 µs, for busy machines"
 
 
 def test_matching_stays_linear_for_hostile_text() -> None:

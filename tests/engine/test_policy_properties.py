@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.config.globs import argument_glob, argument_glob_fault, name_glob
-from gateway.engine.policy import decide, may_see
+from gateway.config.globs import GlobSet, argument_glob, argument_glob_fault, name_glob
+from gateway.engine.policy import considered, counters, decide, may_see
 from gateway.model import Annotations, Grant, Tool
 from tests.engine.policies import NOW, principal
 
@@ -45,6 +45,7 @@ TOOLS = st.builds(
     NAMES,
     st.booleans(),
 )
+EVERY = Grant("*")
 STRENGTH = {"deny": 0, "approval": 1, "allow": 2}
 
 
@@ -86,6 +87,30 @@ def test_the_order_of_rules_is_irrelevant(grants: Any, deny: Any, called: Tool, 
 
 
 @CALM
+@given(st.lists(GRANTS, max_size=8).map(tuple), POLICIES, TOOLS, ARGS, st.integers(0, 3))
+def test_rules_together_say_what_each_says_alone(grants: Any, deny: Any, called: Tool, args: Any, used: int) -> None:
+    """Rules about a tool are decided together, and in another order than the file's."""
+    usage = {(one.rule, one.window): used for one in counters(principal(grants), called)}
+    alone = [decide(principal((one,)), called, args, NOW, usage).effect for one in grants]
+    closed = any(decide(principal((EVERY,), deny=(one,)), called, args, NOW).effect == "deny" for one in deny)
+    strongest = max((STRENGTH[effect] for effect in alone), default=0)
+    together = decide(principal(grants, deny=deny), called, args, NOW, usage)
+    assert STRENGTH[together.effect] == (0 if closed else strongest)
+
+
+@CALM
+@given(POLICIES, POLICIES, POLICIES, TOOLS, ARGS)
+def test_every_rule_either_decides_or_says_why_not(
+    grants: Any, narrowing: Any, deny: Any, called: Tool, args: Any
+) -> None:
+    who = principal(grants, narrowing, deny=deny)
+    decided = decide(who, called, args, NOW).rule.split(" and ")
+    told = [rule for rule, why in considered(who, called, args, NOW) if why]
+    assert len(told) == len(set(told))
+    assert len(told) + len(set(decided) - {"default"}) == len(grants) + len(narrowing) + len(deny)
+
+
+@CALM
 @given(POLICIES, POLICIES, TOOLS, ARGS)
 def test_what_is_allowed_is_seen(grants: Any, deny: Any, called: Tool, args: Any) -> None:
     who = principal(grants, deny=deny)
@@ -117,6 +142,15 @@ def test_globs_do_what_their_grammar_says(pattern: str, text: str) -> None:
     assert name_glob(pattern).fits(text) == reference(pattern, text, separated=False)
     if "***" not in pattern and "**/" not in pattern:
         assert argument_glob(pattern).fits(text) == reference(pattern, text, separated=True)
+
+
+@settings(CALM, max_examples=400)
+@given(st.lists(st.text("ab/*?", max_size=7), max_size=8, unique=True), st.text("ab/?", max_size=8))
+def test_globs_together_fit_what_each_fits_alone(patterns: list[str], text: str) -> None:
+    owners = {pattern: 1 << index for index, pattern in enumerate(patterns)}
+    alone = {index for index, pattern in enumerate(patterns) if argument_glob(pattern).fits(text)}
+    together = GlobSet(owners).owners(text)
+    assert {index for index in range(len(patterns)) if together >> index & 1} == alone
 
 
 @pytest.mark.parametrize(

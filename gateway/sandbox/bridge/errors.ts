@@ -33,7 +33,11 @@ export class ToolError extends HostError {
 }
 
 /** The policy does not allow the call. */
-export class PolicyError extends HostError {}
+export class PolicyError extends HostError {
+  declare server?: string;
+  declare tool?: string;
+  declare rule?: string;
+}
 
 /** The time that the program gave for an answer is over. */
 export class TimeoutError extends HostError {}

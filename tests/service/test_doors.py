@@ -1,0 +1,84 @@
+"""What a program meets at a closed door, and at one that has a limit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from gateway.engine.record import Filter
+from tests.live import Live, live, stdio
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OWNER = {"owner": "test@example.com"}
+LIMITED = [
+    {"server": "fast", "tools": ["add"], "limits": {"per_run": 1}},
+    {"server": "fast", "tools": ["add", "echo"], "limits": {"per_run": 1, "per_day": 1_000}},
+    {"server": "fast", "tools": ["getItem", "get_item"], "args": {"id": {"range": [1, 5]}}, "limits": {"per_day": 2}},
+]
+CONFIG = {"mcpServers": {"fast": stdio("fast.py")}, "agents": {"limited": {**OWNER, "grants": LIMITED}}}
+THREE = """
+const told = [];
+for (const b of [1, 2, 3]) {
+  try { told.push((await tools.fast.add({ a: 0, b })).sum); }
+  catch (error) { told.push(error instanceof PolicyError ? [error.rule, error.message] : "other"); }
+}
+return told;
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live]:
+    async with live(tmp_path_factory.mktemp("gateway"), CONFIG) as started:
+        yield started
+
+
+async def test_another_grant_opens_when_the_limit_of_one_is_used_up(gateway: Live) -> None:
+    run = await gateway.execute(THREE, agent="limited")
+    assert run["status"] == "completed", run
+    assert run["result"][:2] == [1, 2]
+    rule, message = run["result"][2]
+    assert rule == "default"
+    assert "agents.limited.grants[0]: its limit per_run: 1 is used up" in message
+    assert "agents.limited.grants[1]: its limit per_run: 1 is used up" in message
+
+
+async def test_the_record_names_the_rule_that_opened(gateway: Live) -> None:
+    run = await gateway.execute(THREE, agent="limited")
+    page = await gateway.services.audit.page(Filter(run_id=run["run_id"], event="tool.*"))
+    assert [record["rule"] for record in page.records] == [
+        "agents.limited.grants[0]",
+        "agents.limited.grants[1]",
+        "default",
+    ]
+
+
+async def test_a_call_outside_the_grants_is_a_policy_error_with_its_rule(gateway: Live) -> None:
+    code = (
+        "try { await tools.fast.getItem({ id: 9 }) } catch (error) { return [error.name, error.rule, error.message] }"
+    )
+    run = await gateway.execute(code, agent="limited")
+    name, rule, message = run["result"]
+    assert (name, rule) == ("PolicyError", "default")
+    assert "argument 'id' does not satisfy range" in message
+
+
+async def test_explaining_a_call_says_what_is_used_of_a_limit(gateway: Live) -> None:
+    question: dict[str, Any] = {"agent": "limited", "server": "fast", "tool": "get_item", "args": {"id": 2}}
+    ask = {**question, "token_id": None}
+    before = (await gateway.services.explain(**ask))["limits"][0]["used"]
+    await gateway.execute("return await tools.fast.getItem({ id: 2 })", agent="limited")
+    assert (await gateway.services.explain(**ask))["limits"] == [{"window": "per_day", "cap": 2, "used": before + 1}]
+    await gateway.execute("return await tools.fast.getItem({ id: 2 })", agent="limited")
+    assert (await gateway.services.explain(**ask))["effect"] == "deny"
+
+
+async def test_asking_about_an_agent_that_was_shut_off_does_not_let_it_in(gateway: Live) -> None:
+    await gateway.token("limited")
+    await gateway.services.revoker.revoke(agent="limited")
+    question: dict[str, Any] = {"agent": "limited", "server": "fast", "tool": "add", "args": {}, "token_id": None}
+    assert (await gateway.services.explain(**question))["effect"] == "allow"
+    assert not await gateway.services.floor.liveness.is_alive(["agent:default/limited"])
