@@ -31,6 +31,15 @@ class Limits(Model):
     run_concurrent_calls: int = Field(
         default=1_000, ge=1, le=100_000, description="Commands of a run under way at once."
     )
+    run_steps: int = Field(
+        default=100_000, ge=1, le=10_000_000, description="Commands of a run of every kind: calls, timers, state."
+    )
+    run_frames_per_second: int = Field(
+        default=20_000,
+        ge=100,
+        le=1_000_000,
+        description="Messages of a run's process to the gateway, those of ten seconds at once.",
+    )
     run_log_kb: int = Field(
         default=256, ge=0, le=65_536, description="Text kept from `console.*`; what is over is counted, not kept."
     )

@@ -33,6 +33,12 @@ from gateway.model import JSON
 
 HEADER = struct.Struct(">I")
 KINDS = frozenset({"tool", "sleep", "timer", "approve", "ask", "event", "state", "results", "continue"})
+MAX_DEPTH = 200
+"""Levels that a value of a program's may nest: the bridge refuses more by name, and the store writes 254 at most."""
+_ENVELOPE_LEVELS = 8
+_STORE_LEVELS = 254
+_MAX_NAME, _MAX_MESSAGE = 1_000, 1_000
+_LEVELS = frozenset({"log", "info", "debug", "warn", "error"})
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
@@ -167,6 +173,8 @@ def decode(body: bytes) -> ProgramFrame:
     message = _parse(body)
     if not isinstance(message, dict):
         raise BadFrame("A frame from the program is not a JSON object.")
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _too_deep(message):
+        raise BadFrame(f"A frame from the program is nested deeper than {MAX_DEPTH} levels.")
     try:
         return _frame(message)
     except (KeyError, TypeError, ValueError) as error:
@@ -185,6 +193,17 @@ def _parse(body: bytes) -> Any:
         raise BadFrame(f"A frame from the program is not JSON: {error}.") from error
 
 
+def _too_deep(message: Any) -> bool:
+    """Told by the encoder, which is faster than any walk: it refuses more than `_STORE_LEVELS`."""
+    for _ in range(_STORE_LEVELS - MAX_DEPTH - _ENVELOPE_LEVELS):
+        message = [message]
+    try:
+        orjson.dumps(message)
+    except TypeError:
+        return True
+    return False
+
+
 def _frame(message: dict[str, Any]) -> ProgramFrame:
     match message.get("t"):
         case "turn":
@@ -194,28 +213,29 @@ def _frame(message: dict[str, Any]) -> ProgramFrame:
                 end=_end(message["end"]) if message.get("end") is not None else None,
             )
         case "log":
-            return Log(_str(message["level"]), _str(message["text"]))
+            return Log(_one_of(_LEVELS, message["level"]), _str(message["text"]))
         case "progress":
             total = message.get("total")
             bound = None if total is None else _number(total)
-            return Progress(_number(message["done"]), bound, _str(message["message"]))
+            return Progress(_number(message["done"]), bound, _str(message["message"])[:_MAX_MESSAGE])
         case "emit":
             return Emit(_dict(message["block"]))
         case "ready":
-            return Ready(_str(message["runtime"]))
+            return Ready(_str(message["runtime"])[:_MAX_NAME])
     raise ValueError("unknown type")
 
 
 def _command(raw: Any) -> Command:
     message = _dict(raw)
-    kind = _str(message["kind"])
-    if kind not in KINDS:
-        raise ValueError("unknown command kind")
+    kind = _one_of(KINDS, message["kind"])
+    name = _str(message["name"])
+    if len(name) > _MAX_NAME:
+        raise ValueError(f"a name of {len(name)} characters")
     cid = _int(message["cid"])
     if cid < 1:
         raise ValueError("cid below 1")
     line, options = _int(message.get("line", 0)), message.get("options")
-    return Command(cid, kind, _str(message["name"]), message.get("args"), line, options)
+    return Command(cid, kind, name, message.get("args"), line, options)
 
 
 def _end(raw: Any) -> End:
@@ -240,6 +260,13 @@ def _str(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("expected a string")
     return value
+
+
+def _one_of(known: frozenset[str], value: Any) -> str:
+    text = _str(value)
+    if text not in known:
+        raise ValueError("an unknown kind or level")
+    return text
 
 
 def _int(value: Any) -> int:

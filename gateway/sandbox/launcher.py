@@ -18,6 +18,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -35,8 +36,8 @@ WATCH_SECONDS = 0.1
 _STDERR_TAIL = 4_000
 _MAX_DESCRIPTORS = 64
 _MAX_OPEN = 65_536
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_STATM = "/proc/{}/statm"
+_STATUS = "/proc/{}/status"
+_RESIDENT = re.compile(rb"^Rss(?:Anon|Shmem):\s*(\d+) kB$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +195,13 @@ class Launcher:
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory of a process that no file backs, in bytes; 0 where the system does not tell, or the process is gone."""
+    """Memory of a process that no file backs, shared or not, in bytes; 0 where the system does not tell, or the process
+    is gone. Not from `statm`, which takes shared memory for files."""
     try:
-        with open(_STATM.format(pid), "rb") as statm:
-            fields = statm.read().split()
+        with open(_STATUS.format(pid), "rb") as status:
+            return sum(int(size) for size in _RESIDENT.findall(status.read())) * 1024
     except OSError:
         return 0
-    return (int(fields[1]) - int(fields[2])) * _PAGE
 
 
 def _kill(pid: int) -> None:

@@ -33,6 +33,8 @@ _SPECIAL = {
     "tgkill": (234, 131),
     "prlimit64": (302, 261),
     "prctl": (157, 167),
+    "getpgid": (121, 155),
+    "getsid": (124, 156),
 }
 
 _REFUSED: dict[str, tuple[int | None, int | None]] = {
@@ -45,14 +47,27 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
     **{"process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "process_madvise": (440, 440)},
     **{"pidfd_open": (434, 434), "pidfd_send_signal": (424, 424), "pidfd_getfd": (438, 438), "setsid": (112, 157)},
     **{"setpgid": (109, 154), "process_mrelease": (448, 448), "setpriority": (141, 140)},
-    # shared memory and queues that have names
-    **{"shmget": (29, 194), "shmat": (30, 196), "semget": (64, 190), "msgget": (68, 186), "mq_open": (240, 180)},
+    # what slows other processes of the same user, or moves their memory
+    **{"sched_setparam": (142, 118), "sched_setscheduler": (144, 119), "sched_setaffinity": (203, 122)},
+    **{"sched_setattr": (314, 274), "ioprio_set": (251, 30), "migrate_pages": (256, 238), "move_pages": (279, 239)},
+    # shared memory and queues that have names, and memory that is a file
+    **{"shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "semget": (64, 190), "semctl": (66, 191)},
+    **{"semop": (65, 193), "semtimedop": (220, 192), "msgget": (68, 186), "msgctl": (71, 187), "msgsnd": (69, 189)},
+    **{"msgrcv": (70, 188), "mq_open": (240, 180), "mq_unlink": (241, 181)},
+    **{"memfd_create": (319, 279), "memfd_secret": (447, 447)},
+    # modes, owners, times and attributes of files, which Landlock leaves alone
+    **{"chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452), "chown": (92, None)},
+    **{"fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54), "utime": (132, None), "utimes": (235, None)},
+    **{"futimesat": (261, None), "utimensat": (280, 88), "setxattr": (188, 5), "lsetxattr": (189, 6)},
+    **{"fsetxattr": (190, 7), "setxattrat": (463, 463), "removexattr": (197, 14), "lremovexattr": (198, 15)},
+    **{"fremovexattr": (199, 16), "removexattrat": (466, 466), "flock": (73, 32)},
     # who and where it is
     **{"setuid": (105, 146), "setgid": (106, 144), "setreuid": (113, 145), "setregid": (114, 143)},
     **{"setresuid": (117, 147), "setresgid": (119, 149), "setgroups": (116, 159), "setfsuid": (122, 151)},
     **{"setfsgid": (123, 152), "capset": (126, 91), "setrlimit": (160, 164), "personality": (135, 92)},
     **{"chroot": (161, 51), "pivot_root": (155, 41), "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40)},
     **{"umount2": (166, 39), "move_mount": (429, 429), "open_tree": (428, 428), "fsopen": (430, 430)},
+    **{"open_tree_attr": (467, 467), "statmount": (457, 457), "listmount": (458, 458)},
     **{"fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442)},
     # large or privileged parts of the kernel
     **{"bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "io_uring_setup": (425, 425)},
@@ -92,6 +107,9 @@ def build(machine: str, pid: int, exec_path: int) -> list[Instruction]:
     program += _on(number["clone3"], [(_RETURN, 0, 0, _UNKNOWN)])
     program += _on(number["execve"], _if_argument(0, exec_path))
     program += _on(number["tgkill"], _if_argument(0, pid))
+    # Of itself only: the answer for another process would tell that there is one.
+    program += _on(number["getpgid"], _if_argument(0, 0))
+    program += _on(number["getsid"], _if_argument(0, 0))
     # Limits may be read, not set.
     program += _on(number["prlimit64"], _if_argument(2, 0))
     program += _on(number["prctl"], [*_low(0), (_JUMP_EQUAL, 0, 1, _PR_SET_PDEATHSIG), *_verdict(_REFUSE, _ALLOW)])

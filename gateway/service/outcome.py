@@ -10,6 +10,9 @@ from gateway.errors import Diverged, GatewayError
 from gateway.model import JSON, Diagnostic, RunStatus, Waiting
 
 _SHOWN = ("code", "message", "line", "column", "server", "tool", "path", "limit", "rule", "reason")
+_PLACES = ("line", "column")
+_LAST_PLACE = 10**9
+_MAX_TEXT = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,12 @@ class Trace:
     log_bytes: int = 0
     logs_dropped: int = 0
     emitted: list[Mapping[str, JSON]] = field(default_factory=list)
+    emitted_bytes: int = 0
     warnings: list[Diagnostic] = field(default_factory=list)
 
     def log(self, level: str, text: str, cap_bytes: int) -> None:
-        size = len(text.encode("utf-8", "replace"))
+        # Empty lines are lines too.
+        size = len(text.encode("utf-8", "replace")) + 1
         if self.log_bytes + size > cap_bytes:
             self.logs_dropped += 1
             return
@@ -45,9 +50,15 @@ def ended(end: End) -> Outcome:
     """The outcome that a program's own end stands for."""
     if end.error is None:
         return Outcome(RunStatus.COMPLETED, value=end.value)
-    # A line of 0 says that it is not known.
-    fields = {key: end.error[key] for key in _SHOWN if end.error.get(key) not in (None, 0)}
+    fields = {key: told for key in _SHOWN if (told := _told(key, end.error.get(key)))}
     return Outcome(RunStatus.FAILED, error={"code": "program_error", "message": "The program failed.", **fields})
+
+
+def _told(key: str, value: JSON) -> JSON:
+    """A field of an error as the program gave it, or None for what it cannot be. A line of 0 says: not known."""
+    if key in _PLACES:
+        return value if type(value) is int and 0 < value <= _LAST_PLACE else None
+    return value[:_MAX_TEXT] if isinstance(value, str) else None
 
 
 def failed(error: GatewayError) -> Outcome:

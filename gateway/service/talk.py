@@ -6,14 +6,24 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import orjson
+
 from gateway.engine.frames import Deliver, Done, Emit, Go, Log, Progress, Start, Turn
 from gateway.errors import BadFrame, LimitExceeded, ProcessDied
+from gateway.model import JSON
 from gateway.sandbox.pool import Process
 from gateway.service.floor import Floor, Job
 from gateway.service.outcome import Trace
 
 PROGRAM_CAPS = ("run_log_kb", "result_mb", "run_tool_calls", "run_concurrent_calls")
 """Limits that the program's side keeps too, so that what is over them need not cross the pipe."""
+
+MIB = 1024 * 1024
+FRAMES_AT_ONCE = 100
+"""Frames taken from one program before everybody else gets a turn."""
+
+BURST_SECONDS = 10
+"""A program may send the frames of so many seconds at once."""
 
 
 async def load_ahead(floor: Floor, job: Job, seed: str) -> Process | None:
@@ -51,6 +61,7 @@ class Talk:
         self._deadline: asyncio.TimerHandle | None = None
         self._since = 0.0
         self._active = 0.0
+        self._frames = 0
         self.trace = Trace()
         self.listeners: list[Callable[[Progress], None]] = []
 
@@ -81,14 +92,14 @@ class Talk:
         if ahead is None:
             await process.send(_start(self._floor, self._job, seed, now, replayed))
             await process.send(Go())
-        return await self._turn(process)
+        return await self._turn(process, lists=1)
 
     async def deliver(self, items: tuple[Done, ...]) -> Turn:
         """Completions, one after the other; the answer says what each led to. Raises `ProcessDied`, `BadFrame`,
         `LimitExceeded`."""
         assert self._process is not None
         await self._process.send(Deliver(items))
-        return await self._turn(self._process)
+        return await self._turn(self._process, lists=len(items))
 
     async def close(self) -> None:
         """Kill and reap the process, if there is one."""
@@ -108,10 +119,18 @@ class Talk:
             if process is not None:
                 process.kill_now()
 
-    async def _turn(self, process: Process) -> Turn:
+    async def _turn(self, process: Process, *, lists: int) -> Turn:
+        """The next turn, with at most so many lists of commands, and what comes before it. Believes nothing."""
         while True:
-            match await process.receive():
+            frame = await process.receive()
+            await self._pace()
+            match frame:
                 case Turn() as turn:
+                    if len(turn.emitted) > lists:
+                        raise BadFrame(
+                            f"The program sent {len(turn.emitted)} lists of commands where {lists} were due."
+                        )
+                    self._check_size(turn.end.value if turn.end else None)
                     return turn
                 case Log(level, text):
                     self.trace.log(level, text, self._floor.config.gateway.limits.run_log_kb * 1024)
@@ -120,8 +139,36 @@ class Talk:
                         listener(progress)
                 case Emit(block):
                     self.trace.emitted.append(block)
+                    self.trace.emitted_bytes += self._check_size(block, self.trace.emitted_bytes)
                 case other:
                     raise BadFrame(f"The program sent {type(other).__name__} in the middle of its run.")
+
+    async def _pace(self) -> None:
+        """Keep one program's frames from taking the event loop. Raises `LimitExceeded` over the rate."""
+        self._frames += 1
+        if self._frames % FRAMES_AT_ONCE:
+            return
+        limit = self._floor.config.gateway.limits.run_frames_per_second
+        if self._frames > (self.active_seconds + BURST_SECONDS) * limit:
+            raise LimitExceeded(
+                f"The program sent more than {limit} messages a second (run_frames_per_second).",
+                fix="Print, report and emit less, or raise the limit.",
+                limit="run_frames_per_second",
+            )
+        await asyncio.sleep(0)
+
+    def _check_size(self, value: JSON, before: int = 0) -> int:
+        """The bytes of a value that is kept. Raises `LimitExceeded`: the bridge refuses such a value by itself, but a
+        process that somebody has taken over does not."""
+        limit_mb = self._floor.config.gateway.limits.result_mb
+        size = len(orjson.dumps(value))
+        if before + size > limit_mb * MIB:
+            raise LimitExceeded(
+                f"The program returned or emitted more than {limit_mb} MB (result_mb).",
+                fix="Return less, or raise the limit.",
+                limit="result_mb",
+            )
+        return size
 
     def _too_long(self) -> None:
         limit = self._floor.config.gateway.limits.run_active_seconds

@@ -126,6 +126,8 @@ class Work:
         under_way = len(self._todo) + len(self.book)
         if under_way >= limits.run_concurrent_calls:
             raise _over("run_concurrent_calls", limits.run_concurrent_calls, "calls under way at once", command.line)
+        if command.cid > limits.run_steps:
+            raise _over("run_steps", limits.run_steps, "calls, timers and other commands", command.line)
         if command.kind == "tool" and self._pen.history.tool_calls >= limits.run_tool_calls:
             raise _over("run_tool_calls", limits.run_tool_calls, "tool calls", command.line)
 

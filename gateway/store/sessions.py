@@ -16,6 +16,7 @@ from gateway.store.client import Client, Command
 DAY = 86_400
 STATE_VALUE_BYTES = 256 * 1024
 STATE_KEYS = 1_000
+STATE_KEY_BYTES = 1_024
 
 
 class Sessions:
@@ -85,7 +86,9 @@ class Sessions:
         return None if raw is None else orjson.loads(raw)
 
     async def set(self, sid: str, name: str, key: str, value: JSON) -> None:
-        """Keep a value. Raises `UsageError` over the caps: 256 KiB a value, 1,000 keys a session."""
+        """Keep a value. Raises `UsageError` over the caps: 256 KiB a value, 1 KiB a key, 1,000 keys a session."""
+        if len(key.encode("utf-8", "replace")) > STATE_KEY_BYTES:
+            raise UsageError(f"state.set: a key has at most {STATE_KEY_BYTES} bytes.", fix="Choose a shorter one.")
         body = orjson.dumps(value)
         if len(body) > STATE_VALUE_BYTES:
             raise UsageError(

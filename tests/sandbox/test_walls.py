@@ -1,186 +1,29 @@
-"""The kernel's walls by themselves: Deno's own permission checks are off here, and a program still gets nothing."""
+"""The kernel's walls: which there are, that each holds alone, and what is said of one that is missing."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from gateway.config import Limits
 from gateway.errors import GatewayError
 from gateway.sandbox import landlock, seccomp, walls
 from gateway.sandbox.pool import ProcessPool
-from gateway.sandbox.starter import Starter
+from tests.sandbox.behind import outcome
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="package"),
     pytest.mark.skipif(sys.platform != "linux", reason="the kernel's walls are Linux's"),
 ]
 
-needs_landlock = pytest.mark.skipif(not walls.landlock_abi(), reason="this kernel has no Landlock")
 needs_seccomp = pytest.mark.skipif(seccomp.available() is not None, reason="this kernel has no seccomp")
-
-# Each attempt gives what the attacker got. `outside` is a file of the test's, `victim` the pid of the test itself.
-ATTEMPTS = {
-    "read a file": "Deno.readTextFileSync(outside)",
-    "read /etc/passwd": "Deno.readTextFileSync('/etc/passwd')",
-    "read /etc/hostname": "Deno.readTextFileSync('/etc/hostname')",
-    "read another's environment": "Deno.readTextFileSync(`/proc/${victim}/environ`)",
-    "read another's memory map": "Deno.readTextFileSync(`/proc/${victim}/maps`)",
-    "read another's command line": "Deno.readTextFileSync(`/proc/${victim}/cmdline`)",
-    "list the root": "[...Deno.readDirSync('/')].length",
-    "list the processes": "[...Deno.readDirSync('/proc')].length",
-    "list the home": "[...Deno.readDirSync('/root')].length",
-    "write a file": "Deno.writeTextFileSync(outside, 'changed')",
-    "make a file": "Deno.writeTextFileSync(outside + '.new', 'new')",
-    "make a folder": "Deno.mkdirSync(outside + '.dir')",
-    "remove a file": "Deno.removeSync(outside)",
-    "rename a file": "Deno.renameSync(outside, outside + '.moved')",
-    "link to a file": "Deno.symlinkSync(outside, outside + '.link')",
-    "truncate a file": "Deno.truncateSync(outside, 0)",
-    "change the mode": "Deno.chmodSync(outside, 0o777) ?? Deno.readTextFileSync(outside)",
-    "a temporary file": "Deno.makeTempFileSync()",
-    "run a program": "new Deno.Command('/bin/sh', {args: ['-c', 'echo ran']}).outputSync().code",
-    "run Deno again": "new Deno.Command(Deno.execPath(), {args: ['--version']}).outputSync().code",
-    "a worker that runs a program": "new Deno.Command('true').spawn().pid",
-    "connect by TCP": "await Deno.connect({hostname: '127.0.0.1', port}).then(() => 'connected')",
-    "connect by UDP": "(await Deno.listenDatagram({port: 0, transport: 'udp'})).addr",
-    "listen": "Deno.listen({hostname: '127.0.0.1', port: 0}).addr.port",
-    "fetch": "(await fetch(`http://127.0.0.1:${port}/`)).status",
-    "resolve a name": "(await Deno.resolveDns('localhost', 'A')).length",
-    "a Unix socket": "await Deno.connect({transport: 'unix', path: '/var/run/docker.sock'}).then(() => 'connected')",
-    "kill the gateway": "Deno.kill(victim, 'SIGKILL') ?? 'sent'",
-    "signal the gateway": "Deno.kill(victim, 'SIGUSR1') ?? 'sent'",
-    "kill everything": "Deno.kill(-1, 'SIGTERM') ?? 'sent'",
-    "signal its launcher": "Deno.kill(Deno.ppid, 'SIGKILL') ?? 'sent'",
-    "load a library from elsewhere": "Deno.dlopen('/usr/lib/x86_64-linux-gnu/libssl.so.3', {})",
-    "fill the disk": "Deno.writeFileSync('/dev/shm/fill', new Uint8Array(1e6))",
-}
-
-# With native code of one's own, through the C library that is loaded anyway: each gives -1, or kills nobody.
-NATIVE = {
-    "native open": "c.open(text('/etc/hostname'), 0, 0)",
-    "native open to write": "c.open(text(outside), 0o1101, 0o600)",
-    "native socket": "c.socket(2, 2, 0)",
-    "native Unix socket": "c.socket(1, 1, 0)",
-    "native fork": "c.fork()",
-    "native exec": "c.execv(text('/bin/true'), new BigUint64Array([0n]))",
-    "native exec of Deno": "c.execv(text(Deno.execPath()), new BigUint64Array([0n]))",
-    "native kill of the gateway": "c.kill(victim, 9)",
-    "native kill of everything": "c.kill(-1, 9)",
-    "native ptrace": "Number(c.ptrace(16, victim, 0n, 0n))",
-    "native setsid": "c.setsid()",
-    "native setuid": "c.setuid(0)",
-    "native mount": "c.mount(text('none'), text('/tmp'), text('tmpfs'), 0n, null)",
-    "native unshare": "c.unshare(0x10000000)",
-    "native chroot": "c.chroot(text('/'))",
-    "native escape of the death signal": "c.prctl(1, 0n, 0n, 0n, 0n)",
-    "native higher limits": "c.setrlimit(0, new BigUint64Array([1000n, 1000n]))",
-    "native shared memory": "c.shmget(1, 4096n, 0o1666)",
-}
-
-SCRIPT = """
-const [outside, victim, port] = JSON.parse(Deno.args[0]);
-const text = (s) => new TextEncoder().encode(s + "\\0");
-const f = (parameters, result = "i32") => ({parameters, result});
-const c = Deno.dlopen("libc.so.6", {
-  open: f(["buffer", "i32", "i32"]), socket: f(["i32", "i32", "i32"]), fork: f([]), execv: f(["buffer", "buffer"]),
-  kill: f(["i32", "i32"]), ptrace: f(["i32", "i32", "i64", "i64"], "i64"), setsid: f([]), setuid: f(["i32"]),
-  mount: f(["buffer", "buffer", "buffer", "i64", "buffer"]), unshare: f(["i32"]), chroot: f(["buffer"]),
-  prctl: f(["i32", "i64", "i64", "i64", "i64"]), setrlimit: f(["i32", "buffer"]), shmget: f(["i32", "i64", "i32"]),
-}).symbols;
-const attempts = {%s};
-const out = {};
-for (const [name, attempt] of Object.entries(attempts)) {
-  try { out[name] = ["got", String(await attempt())]; } catch (e) { out[name] = ["refused", e.message]; }
-}
-out["no_new_privs"] = Deno.readTextFileSync("/proc/self/status").match(/NoNewPrivs:\\s*(\\d)/)[1];
-out["seccomp"] = Deno.readTextFileSync("/proc/self/status").match(/Seccomp:\\s*(\\d)/)[1];
-out["limits"] = Deno.readTextFileSync("/proc/self/limits");
-out["session"] = Deno.readTextFileSync("/proc/self/stat").split(") ")[1].split(" ").slice(2, 4).map(Number);
-out["pid"] = Deno.pid;
-console.log(JSON.stringify(out));
-"""
-
-
-async def _outcome(pool: ProcessPool, argv: Sequence[str], **plan: Any) -> str:
-    """Standard output of a command behind the pool's walls, or behind a plan that differs from them."""
-    assert pool._order is not None
-    order = replace(pool._order, argv=argv, plan=replace(pool._order.plan, **plan))
-    starter = Starter(order, lambda: None)
-    try:
-        stdin, our_stdin = os.pipe()
-        our_stdout, stdout = os.pipe()
-        started = starter.start(stdin, stdout)
-        os.close(stdin)
-        os.close(stdout)
-        with os.fdopen(our_stdout) as output:
-            text = await asyncio.to_thread(output.read)
-        os.close(our_stdin)
-        ended = await started.ended
-        return text or f"exit {ended.code}: {ended.stderr}"
-    finally:
-        await starter.close()
-
-
-@pytest_asyncio.fixture(loop_scope="package", scope="module")
-async def attacked(pool: ProcessPool, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Any]]:
-    folder = tmp_path_factory.mktemp("outside")
-    outside = folder / "secret.txt"
-    outside.write_text("the secret")
-    script = folder / "attack.js"
-    attempts = (f"{json.dumps(name)}: async () => {text}" for name, text in (ATTEMPTS | NATIVE).items())
-    script.write_text(SCRIPT % ",".join(attempts))
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
-    assert pool._order is not None
-    arguments = json.dumps([str(outside), os.getpid(), server.sockets[0].getsockname()[1]])
-    argv = [pool._order.argv[0], "run", "-A", "--quiet", "--no-config", "--no-code-cache", str(script), arguments]
-    readable = (*pool._order.plan.readable, str(script))
-    text = await _outcome(pool, argv, readable=readable)
-    server.close()
-    await server.wait_closed()
-    assert text.startswith("{"), text
-    yield json.loads(text) | {"folder": sorted(path.name for path in folder.iterdir()), "text": outside.read_text()}
-
-
-@needs_landlock
-@needs_seccomp
-@pytest.mark.parametrize("name", ATTEMPTS)
-async def test_without_deno_s_checks_the_kernel_still_refuses(attacked: dict[str, Any], name: str) -> None:
-    assert attacked[name][0] == "refused", attacked[name]
-
-
-@needs_landlock
-@needs_seccomp
-@pytest.mark.parametrize("name", NATIVE)
-async def test_native_code_is_refused_too(attacked: dict[str, Any], name: str) -> None:
-    assert attacked[name] == ["got", "-1"]
-
-
-@needs_landlock
-async def test_nothing_outside_has_changed(attacked: dict[str, Any]) -> None:
-    assert (attacked["folder"], attacked["text"]) == (["attack.js", "secret.txt"], "the secret")
-
-
-async def test_the_process_is_alone_and_limited(attacked: dict[str, Any]) -> None:
-    assert attacked["no_new_privs"] == "1"
-    assert attacked["seccomp"] == "2"
-    assert attacked["session"] == [attacked["pid"]] * 2
-    limits = {line[:25].strip(): line[26:46].strip() for line in attacked["limits"].splitlines()}
-    assert limits["Max core file size"] == "0"
-    assert limits["Max cpu time"] == "30"
-    assert limits["Max open files"] == "64"
-    assert limits["Max file size"] == str(walls.STDERR_BYTES)
-    assert int(limits["Max data size"]) <= (768 + 256) * 2**20
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux's system calls")
@@ -201,8 +44,8 @@ console.log(JSON.stringify(out));""")
     assert pool._order is not None
     argv = [pool._order.argv[0], "run", "-A", "--quiet", "--no-config", "--unstable-net", str(script)]
     readable = (*pool._order.plan.readable, str(script))
-    only_landlock = json.loads(await _outcome(pool, argv, readable=readable, seccomp=False))
-    only_seccomp = json.loads(await _outcome(pool, argv, readable=readable, landlock_abi=0))
+    only_landlock = json.loads(await outcome(pool, argv, readable=readable, seccomp=False))
+    only_seccomp = json.loads(await outcome(pool, argv, readable=readable, landlock_abi=0))
     abi = walls.landlock_abi()
     if abi >= 6:
         assert {only_landlock[name] for name in ("file", "tcp", "run", "kill")}.isdisjoint({"got"})
@@ -212,7 +55,7 @@ console.log(JSON.stringify(out));""")
 
 
 async def test_a_program_that_cannot_be_started_says_why(pool: ProcessPool) -> None:
-    text = await _outcome(pool, ["/nonexistent/deno"])
+    text = await outcome(pool, ["/nonexistent/deno"])
     assert "could not be started" in text
 
 

@@ -25,6 +25,8 @@ import { addGlobal } from "./world.ts";
 const MAX_TRACE = 2_000;
 const MAX_GROUPS = 20;
 const ERROR = "Error";
+/** What a line costs beside its text: without it, empty ones would be free. */
+const LINE_END = 1;
 
 let logBudget = 0;
 let dropped = 0;
@@ -37,11 +39,11 @@ export function limitLog(bytes: number): void {
 /** Sends a line at once, so that a run which is killed for looping still shows what it said. */
 function print(level: string, args: readonly unknown[], lead = ""): void {
   const text = indented(toWellFormed(scrub(lead + format(args))));
-  const room = dropped > 0 ? 0 : fitting(text, logBudget);
+  const room = dropped > 0 || logBudget < LINE_END ? 0 : fitting(text, logBudget - LINE_END);
   dropped += text.length - room;
-  if (room === 0 && text !== "") return;
+  if (room === 0 && (text !== "" || logBudget < LINE_END)) return;
   const shown = slice(text, 0, room);
-  logBudget -= utf8Length(shown);
+  logBudget -= utf8Length(shown) + LINE_END;
   send(`{"t":"log","level":"${level}","text":${jsonQuote(shown)}}`);
 }
 

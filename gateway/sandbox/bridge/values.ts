@@ -58,7 +58,7 @@ import {
 } from "./primordials.ts";
 import { exceeds } from "./wire.ts";
 
-const MAX_DEPTH = 500;
+const MAX_DEPTH = 200;
 const PLAIN_KEY = /^[A-Za-z_$][\w$]*$/;
 
 /** A value has no JSON form. `path` is where, from `$`; `tooLarge` when it is only over the limit. */

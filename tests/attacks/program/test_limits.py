@@ -1,9 +1,13 @@
-"""Caps of a run's process: each ends its own run, says its name, and no other run notices."""
+"""Caps of a run's process: each ends its own run, says its name, and no other run notices.
+
+Executor's `while (true) {}` stopped its whole server until the 300 s limit, and a loop after a tool call never ended;
+Cloudflare's runtime, outside its cloud, did not come back from it either and died of 3.6 GB of ArrayBuffers; UTCP and
+Executor returned 100 MB of logs whole (our own trials, peers.md). phoenix#14784: one `execute` could kill the server.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -35,6 +39,11 @@ SPINS = {
     "microtasks": "while (true) await null;",
     "a regular expression": "/^(a+)+$/.test('a'.repeat(40) + 'b');",
     "a toJSON": "return {toJSON() { while (true) {} }};",
+    "a comparison that never settles": "[3, 1, 2].sort(() => { while (true) { Math.random(); } });",
+    "a huge power": "let n = 3n; while (true) n = (n ** 3n) % (10n ** 20_000n) + 1n;",
+    "a Proxy's trap": "const p: object = new Proxy({}, {ownKeys() { while (true); }}); Object.keys(p);",
+    "an iterator that is returned": "return {get x() { while (true); }};",
+    "a thenable": "await ({then() { while (true); }} as unknown as Promise<void>);",
     "after a call": "tools.t.echo(); while (true) {}",
 }
 
@@ -47,33 +56,42 @@ BOMBS = {
     "a growing ArrayBuffer": (
         "const b = new ArrayBuffer(1, {maxByteLength: 3e9}); b.resize(3e9); new Uint8Array(b).fill(1);"
     ),
+    "a Map": "const m = new Map(); for (let i = 0;; i++) m.set(i, {i});",
+    "closures": "let f = () => 0; while (true) { const g = f; f = () => g() + 1; }",
+    "promises that nobody resolves": "const all: unknown[] = []; while (true) all.push(new Promise(() => {}).then());",
+    "long numbers": "const all: bigint[] = []; for (let i = 0n;; i++) all.push(2n ** 1_000_000n + i);",
+    "typed arrays of each kind": (
+        "const a: unknown[] = []; while (true) a.push(new Float64Array(1e6).fill(1), new BigInt64Array(9e5).fill(1n));"
+    ),
+    "a filled array": "const all: unknown[] = []; while (true) all.push(new Array(1e6).fill(0.5));",
+    "texts": "const all: unknown[] = []; for (let i = 0;; i++) all.push(('x' + i).padEnd(1e6, String(i)).split(''));",
+    "errors": "const all: unknown[] = []; while (true) all.push(new Error('x'.repeat(1000)).stack);",
+    "URLs": "const all: unknown[] = []; for (let i = 0;; i++) all.push(new URL('https://x.example/' + i));",
+    "encoded text": "const all: unknown[] = []; while (true) all.push(new TextEncoder().encode('x'.repeat(5e6)));",
     "pending microtasks": "while (true) queueMicrotask(() => {});",
 }
 
 
-async def _dies(pool: ProcessPool, code: str) -> tuple[str, float]:
-    """The limit that a program died of, however it was noticed, and after how many seconds."""
-    started = time.monotonic()
+async def _dies(pool: ProcessPool, code: str) -> str:
+    """The limit that a program died of, however it was noticed."""
     try:
         ran = await run(pool, code)
-        return ran.error["limit"], time.monotonic() - started
+        return str(ran.error["limit"])
     except LimitExceeded as error:
         assert error.details["limit"] in str(error)
-        return error.details["limit"], time.monotonic() - started
+        return str(error.details["limit"])
 
 
 @pytest.mark.parametrize("name", SPINS)
 async def test_a_program_that_never_ends_dies_of_its_cpu_limit(tight: ProcessPool, name: str) -> None:
-    limit, seconds = await _dies(tight, SPINS[name])
-    assert limit == "run_cpu_seconds"
-    assert seconds < 20  # on a busy machine; CPU time is what is limited
+    assert await _dies(tight, SPINS[name]) == "run_cpu_seconds"
 
 
 @pytest.mark.parametrize("name", BOMBS)
 async def test_a_memory_bomb_dies_of_its_memory_limit(tight: ProcessPool, name: str) -> None:
-    limit, _ = await _dies(tight, BOMBS[name])
+    limit = await _dies(tight, BOMBS[name])
     # What fills memory slowly may reach the end of its second first.
-    slow = {"pending microtasks", "one long string"}
+    slow = {"pending microtasks", "one long string", "errors", "URLs", "long numbers", "closures"}
     assert limit == "run_memory_mb" or (name in slow and limit == "run_cpu_seconds")
 
 
@@ -87,7 +105,7 @@ async def test_others_go_on_while_one_spins_and_one_eats(tight: ProcessPool) -> 
     while not all(task.done() for task in bad):
         ran = await run(tight, "return [await tools.t.echo({a: 1})]")
         assert ran.value == [{"a": 1}]
-    assert {task.result()[0] for task in bad} == {"run_cpu_seconds", "run_memory_mb"}
+    assert {task.result() for task in bad} == {"run_cpu_seconds", "run_memory_mb"}
 
 
 async def test_idle_waiting_takes_no_cpu(pool: ProcessPool) -> None:
