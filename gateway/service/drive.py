@@ -67,6 +67,8 @@ class Drive:
         self._now = 0
         self._end: End | None = None
         self._delivering: list[tuple[int, CallOutcome]] = []
+        self.taken = 0
+        """Messages at the head of the inbox that are in the journal, or will be with its next append."""
         self._evicted = self._mail = self._over = False
         self._stopping: Outcome | None = None
         self._task: asyncio.Task[Outcome] | None = None
@@ -139,9 +141,16 @@ class Drive:
         self._mail = True
         self.work.wake()
 
+    async def drop_mail(self) -> None:
+        """What had been posted when the run was claimed, and is in the journal now, may go."""
+        taken, self.taken = self.taken, 0
+        if taken:
+            await self._floor.journal.clear_inbox(self.job.run_id, taken)
+
     async def _read_mail(self) -> bool:
         """Take in what was posted for this run. True when there is something to do for it now."""
         self._mail = False
+        self.taken = 0
         journal, run_id = self._floor.journal, self.job.run_id
         messages = await journal.inbox(run_id)
         if mail.take_in(messages, self.pen, self.work, self._floor.clock()):

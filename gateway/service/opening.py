@@ -36,7 +36,6 @@ class Opening:
         self._floor = floor
         self._publisher = publisher
         self._runner = runner
-        self._kept: set[str] = set()
 
     def check_room(self) -> None:
         """Raises `Busy` when there are as many runs as there may be."""
@@ -87,7 +86,7 @@ class Opening:
             **begin,
         }
         entries = [Entry(seq, kind, now, data) for seq, (kind, data) in enumerate([("started", started), *prefix])]
-        await self._keep_module(job)
+        await self._floor.modules.put(job.module.hash, job.module.as_json())
         if ahead is not None:
             # It computes while its record is written; nothing that it asks for is done before. Its drive sees it die.
             with contextlib.suppress(ProcessDied):
@@ -111,11 +110,6 @@ class Opening:
         if not Liveness.alive(alive):
             drive.stop(REVOKED)
         return drive
-
-    async def _keep_module(self, job: Job) -> None:
-        if job.module.hash not in self._kept:
-            await self._floor.modules.put(job.module.hash, job.module.as_json())
-            self._kept.add(job.module.hash)
 
     async def rejected(self, job: Job, code: str, found: CheckResult) -> RunView:
         """A program that did not pass has a record too, and nothing else."""

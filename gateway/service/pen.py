@@ -63,15 +63,15 @@ class Pen:
         replies = await self._commit(fields, first or [], pack=pack)
         return replies[: len(first or [])]
 
-    def flush_soon(self) -> None:
+    def flush_soon(self, fields: Fields | None = None) -> None:
         """Start a flush without waiting for it."""
         if self._pending and self._late is None:
-            self._late = self._tasks.start(self._flush_late(), name=f"append {self._writer.run_id}")
+            self._late = self._tasks.start(self._flush_late(fields), name=f"append {self._writer.run_id}")
 
-    async def _flush_late(self) -> None:
+    async def _flush_late(self, fields: Fields | None) -> None:
         # A refusal is for whoever flushes next: the append is kept, and refused again.
         with contextlib.suppress(StoreError):
-            await self._commit(None, [])
+            await self._commit(fields, [])
 
     async def _settle(self) -> None:
         if self._late is not None:

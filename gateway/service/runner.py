@@ -88,11 +88,14 @@ class Runner:
             self.drives.pop(run_id, None)
             drive.settled.set()
             await drive.close()
-        await self._after(run_id, outcome)
+        await self._after(drive, outcome)
 
-    async def _after(self, run_id: str, outcome: Outcome) -> None:
+    async def _after(self, drive: Drive, outcome: Outcome) -> None:
         """What nobody has to wait for."""
+        run_id = drive.job.run_id
         try:
+            if drive.view is not None:
+                await drive.drop_mail()
             if outcome.status is RunStatus.WAITING and not self._closing:
                 await self._look_again(run_id)
             elif outcome.status in TERMINAL:
@@ -153,7 +156,8 @@ class Runner:
             await self._requeue(run_id)
             return
         try:
-            principal = await self.tokens.principal(writer.record["token"])
+            chain = tuple(orjson.loads(writer.record["chain"]))
+            principal = await self.tokens.principal(writer.record["token"], chain)
         except Unauthenticated:
             job = await self.job(run_id, writer.record, _nobody(writer.record))
             await self._settle(Drive(self._floor, job, writer), REVOKED)
@@ -164,25 +168,23 @@ class Runner:
         run_id, pen, now = drive.job.run_id, drive.pen, self._floor.clock()
         for call in _due(pen.history.open_calls(), now):
             drive.work.write_expired(call, now)
-        messages = await self._floor.journal.inbox(run_id)
-        if mail.take_in(messages, pen, drive.work, now):
+        drive.taken = len(pen.writer.inbox)
+        if mail.take_in(pen.writer.inbox, pen, drive.work, now):
             await self._settle(drive, CANCELLED)
-            return
-        asleep = pen.writer.record["status"] == "waiting" and not drive.work.stirred
-        if asleep:
+        elif pen.writer.record["status"] == "waiting" and not drive.work.stirred:
             await self._sleep_on(drive)
         else:
             await self._floor.audit.resumed(run_id, drive.job.principal, drive.job.session, pen.writer)
             pen.write("resumed", {"epoch": pen.writer.lease.epoch})
-            await pen.flush({"status": "running", "updated": now})
+            # The program is brought back meanwhile; whatever it asks for waits for this.
+            pen.flush_soon({"status": "running", "updated": now})
             self.drives[run_id] = drive
             self._tasks.start(self._drive(drive), name=f"run {run_id}")
-        if messages:
-            await self._floor.journal.clear_inbox(run_id, len(messages))
 
     async def _sleep_on(self, drive: Drive) -> None:
         """Nothing has come for a run that sleeps: give it back, to be looked at when its next wait ends."""
         await drive.pen.flush({"lease_until": 0})
+        await drive.drop_mail()
         untils = [call.until for call in drive.pen.history.open_calls() if call.until is not None]
         await self._floor.timers.set(drive.job.run_id, min(untils, default=self._floor.clock() + ending.FAR_MS))
         await drive.close()

@@ -42,6 +42,8 @@ class Work:
         self._checked_at = 0.0
         self.stirred = False
         """Whether something was written that a sleeping program has to be woken for."""
+        self.mail_read: set[str] = set()
+        """Messages that were taken in here. One for which nothing was waiting is not for what comes later."""
         self._tickets: dict[int, calls.Ticket] = {}
         """Of calls that were asked for and not begun yet."""
         self._given: set[str] = set()

@@ -41,6 +41,8 @@ class Writer:
     entries: list[Entry] = field(default_factory=list)
     record: Record = field(default_factory=dict)
     """The fields of the run as they were when it was claimed."""
+    inbox: list[dict[str, Any]] = field(default_factory=list)
+    """What had been posted for the run when it was claimed, oldest first."""
     packed: tuple[int, bytes] = (0, chain.GENESIS)
     """How many entries are in packed elements, and the hash after them."""
 
@@ -89,16 +91,18 @@ class Journal:
         return writer, replies[: len(first)]
 
     async def claim(self, run_id: str) -> Writer | None:
-        """Become the owner, with the whole journal read and checked; None if somebody else is, or it has ended.
+        """Become the owner, with the whole journal read and checked, and the mail; None if somebody else is, or it has
+        ended.
 
         Raises `NotFound`, `StoreCorrupt`."""
         asked = time.monotonic()
-        claimed, raw, last, elements = await self._client.batch(
+        claimed, raw, last, elements, messages = await self._client.batch(
             [
                 self._client.call(CLAIM, [keys.run(run_id)], [self._owner, LEASE_MS]),
                 ("HGETALL", keys.run(run_id)),
                 ("HGET", keys.run(run_id), "head"),
                 ("LRANGE", keys.journal(run_id), 0, -1),
+                ("LRANGE", keys.inbox(run_id), 0, -1),
             ]
         )
         match claimed[0]:
@@ -112,7 +116,8 @@ class Journal:
                     )
                 lease = self._lease(run_id, int(claimed[1]), asked)
                 packed = chain.packed(elements, len(entries))
-                return Writer(run_id, lease, len(entries), head, entries, _record(raw), packed)
+                inbox = [orjson.loads(one) for one in messages]
+                return Writer(run_id, lease, len(entries), head, entries, _record(raw), inbox, packed)
         return None
 
     def prepare(self, writer: Writer, entries: Sequence[Entry], fields: Fields | None = None) -> Append:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 
 import orjson
@@ -11,20 +12,45 @@ from gateway.store import keys
 from gateway.store.client import Client
 
 MODULE_TTL = 30 * 86_400
+RENEW_SECONDS = 86_400
+"""How long one use of a module is as good as another one."""
+MODULES_KNOWN = 64
 OBSERVED_TTL = 90 * 86_400
 
 
 class Modules:
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._known: dict[str, tuple[float, JSON]] = {}
+        """By digest, so they never change: when we last put or got each, and what it is."""
 
     async def put(self, digest: str, runtime: JSON) -> None:
         """Keep the run-time part of a module for as long as runs may need it (30 days since its last use)."""
+        if self._recent(digest) is not None:
+            return
         await self._client.send("SET", keys.module(digest), zlib.compress(orjson.dumps(runtime), 1), "EX", MODULE_TTL)
+        self._note(digest, runtime)
 
     async def get(self, digest: str) -> JSON | None:
+        known = self._recent(digest)
+        if known is not None:
+            return known
         raw, _ = await self._client.batch([("GET", keys.module(digest)), ("EXPIRE", keys.module(digest), MODULE_TTL)])
-        return None if raw is None else orjson.loads(zlib.decompress(raw))
+        if raw is None:
+            return None
+        runtime = orjson.loads(zlib.decompress(raw))
+        self._note(digest, runtime)
+        return runtime
+
+    def _recent(self, digest: str) -> JSON | None:
+        at, runtime = self._known.get(digest, (-RENEW_SECONDS, None))
+        return runtime if time.monotonic() - at < RENEW_SECONDS else None
+
+    def _note(self, digest: str, runtime: JSON) -> None:
+        self._known.pop(digest, None)
+        self._known[digest] = time.monotonic(), runtime
+        if len(self._known) > MODULES_KNOWN:
+            del self._known[next(iter(self._known))]
 
     async def put_observed(self, pin: str, shape: JSON) -> None:
         await self._client.send("SET", keys.observed(pin), orjson.dumps(shape), "EX", OBSERVED_TTL)

@@ -45,6 +45,7 @@ function receive() {
 
 send({ t: "ready", runtime: "taken" });
 const start = receive();
+receive(); // go
 const attack = String(start.code).match(/ATTACK\(([^)]*)\)/)[1];
 const body = new TextDecoder().decode(Uint8Array.from(atob(attack), (c) => c.charCodeAt(0)));
 const names = ["start", "raw", "frame", "text", "send", "end", "call", "receive"];
