@@ -16,7 +16,7 @@ import redis.asyncio as redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
@@ -74,6 +74,9 @@ class Client:
     async def close(self) -> None:
         for connection in self._idle:
             await connection.disconnect()
+        if isinstance(self._redis, redis.Redis) and isinstance(self._redis.connection_pool, SentinelConnectionPool):
+            for sentinel in self._redis.connection_pool.sentinel_manager.sentinels:
+                await sentinel.aclose()
         await self._redis.aclose()
 
     async def send(self, *command: Any) -> Any:
@@ -81,7 +84,7 @@ class Client:
         return (await self.batch([command]))[0]
 
     async def batch(self, commands: Sequence[Command]) -> list[Any]:
-        """Several commands in one round trip (on a cluster: in parallel), their replies in order."""
+        """Several commands in one round trip (on a cluster: one to each node), their replies in order."""
         cancelled = _cancellations()
         try:
             replies = await self._once(commands)
@@ -134,8 +137,12 @@ class Client:
 
     async def _round_trip(self, commands: Sequence[Command]) -> list[Any]:
         if isinstance(self._redis, RedisCluster):
-            work = (self._redis.execute_command(*command) for command in commands)
-            return await asyncio.gather(*work, return_exceptions=True)
+            # Its pipeline keeps the order of commands to one node, so of all about one run.
+            pipeline = self._redis.pipeline(transaction=False)
+            for command in commands:
+                pipeline.execute_command(*command)
+            replies: list[Any] = await pipeline.execute(raise_on_error=False)
+            return replies
         async with self._places:
             return await self._exchange(self._redis.connection_pool, commands)
 

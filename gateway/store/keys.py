@@ -56,7 +56,7 @@ def shard(run_id: str) -> int:
 
 def live(identity: str) -> str:
     """String "1" while an identity (tenant, agent, token) may act. Absent means dead. TTL of a token: its expiry."""
-    return f"{PREFIX}live:{identity}"
+    return f"{PREFIX}{{live}}:{identity}"
 
 
 def revocations() -> str:
