@@ -100,6 +100,8 @@ class History:
         match kind:
             case "sent":
                 call.attempts += 1
+                # Whoever said "retry" meant this one.
+                call.resolution = None
             case "denied":
                 call.denied = True
             case "needs_approval":

@@ -69,7 +69,7 @@ class Again:
         except Unauthenticated as error:
             raise Conflict(f"The token of {run_id} is no longer live.", fix="Run the program with another.") from error
         job = await self._runner.job(run_id, record, principal)
-        return replace(job, run_id=new_run_id(), created_at=self._floor.clock(), links=links)
+        return replace(job, run_id=new_run_id(job.principal), created_at=self._floor.clock(), links=links)
 
     async def _open(
         self, job: Job, code: str, check: bool, entries: Sequence[Entry], cut: int, again: int | None = None

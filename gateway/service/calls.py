@@ -13,11 +13,27 @@ from gateway.engine.replay import UNSAFE, tool_class
 from gateway.engine.rules import Approval, Limit
 from gateway.engine.table import Usage
 from gateway.engine.values import program_value
-from gateway.errors import GatewayError, NotFound, PolicyDenied, UnknownTool, UpstreamError, UsageError
+from gateway.errors import (
+    GatewayError,
+    NotFound,
+    PolicyDenied,
+    UnknownTool,
+    UpstreamError,
+    UpstreamUnavailable,
+    UsageError,
+)
 from gateway.model import JSON, Principal, Tool
 from gateway.service.floor import Floor, Job, tool_key
 
 ERROR_NAMES = {"tool_error": "ToolError", "policy_denied": "PolicyError", "upstream_timeout": "TimeoutError"}
+
+
+class AnswerLost(Exception):
+    """The upstream may have seen the call, and its answer will never come. `outcome` is what to tell a program."""
+
+    def __init__(self, outcome: Mapping[str, JSON]) -> None:
+        super().__init__("the answer is lost")
+        self.outcome = outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +128,7 @@ async def call_tool(
     """Call the upstream. Returns the outcome as the journal has it: `{"v": value}` or `{"e": error}`.
 
     `check_alive` is awaited once there is a slot and a connection, `may_go` asked in the moment before the request
-    goes out; both raise `PolicyDenied` to stop it."""
+    goes out; both raise `PolicyDenied` to stop it. Raises `AnswerLost`."""
     server, _, name = command.name.partition(":")
 
     async def check() -> None:
@@ -130,7 +146,10 @@ async def call_tool(
         wrapped = tool_key(server, name) in job.module.wrapped
         value = program_value(result, server=server, tool=name, wrapped=wrapped)
     except (UpstreamError, PolicyDenied) as error:
-        return {"e": program_error(error, server=server, tool=name)}
+        outcome = {"e": program_error(error, server=server, tool=name)}
+        if isinstance(error, UpstreamUnavailable) and error.details["sent"]:
+            raise AnswerLost(outcome) from error
+        return outcome
     known = floor.upstreams.catalog.find(server, name)
     if known is not None:
         floor.learner.note(known, value)

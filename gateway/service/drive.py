@@ -22,6 +22,7 @@ from gateway.errors import (
     ProcessDied,
     ProgramFailed,
     StaleWriter,
+    StoreError,
     StoreUnavailable,
 )
 from gateway.model import Diagnostic, RunStatus, Waiting
@@ -95,6 +96,11 @@ class Drive:
         return waiting if waiting.for_ in ASKS or self._evicted else None
 
     @property
+    def evicted(self) -> bool:
+        """Whether its process was given up while its calls go on."""
+        return self._evicted
+
+    @property
     def is_over(self) -> bool:
         """Whether it has its outcome, which is being written."""
         return self._over
@@ -131,7 +137,7 @@ class Drive:
         """Keep the lease; a lost one stops the drive without a word in the journal."""
         try:
             kept = await self.pen.renew()
-        except StoreUnavailable:
+        except StoreError:
             kept = time.monotonic() < self.pen.writer.lease.expires_at_monotonic
         if not kept:
             self.stop(ELSEWHERE)
@@ -222,6 +228,8 @@ class Drive:
         if "e" in outcome:
             return Done(cid, outcome["now"], error=outcome["e"])
         if "blob" in outcome:
+            # It may have come a moment ago.
+            await self.pen.flush()
             return Done(cid, outcome["now"], await self._floor.journal.blob(self.job.run_id, outcome["blob"]))
         return Done(cid, outcome["now"], outcome.get("v"))
 
@@ -247,7 +255,7 @@ class Drive:
                 continue
             if not busy:
                 return Outcome(RunStatus.WAITING, waiting=work.book.waiting())
-            if not await work.wait(STAY_MS / 1000) and not self._mail:
+            if not await work.wait(STAY_MS / 1000):
                 # Nothing for a while: the calls live on in the gateway, the process goes.
                 await self._talk.close()
                 self._evicted = True

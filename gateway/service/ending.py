@@ -35,7 +35,7 @@ async def settle(floor: Floor, drive: Drive, outcome: Outcome) -> RunView:
     if outcome.status is None:
         await drive.pen.flush(fields)
         await _anchor(floor, drive, None)
-        await floor.timers.set(drive.job.run_id, now)
+        await floor.timers.set(drive.job.run_id, floor.timers.at(0))
         return seen
     drive.pen.write(*_last_entry(outcome), before)
     fields |= {"status": outcome.status.value, "view": _stored(seen)}
@@ -43,7 +43,7 @@ async def settle(floor: Floor, drive: Drive, outcome: Outcome) -> RunView:
     await _anchor(floor, drive, outcome.status)
     if outcome.status is RunStatus.WAITING:
         until = outcome.waiting.until if outcome.waiting else None
-        await floor.timers.set(drive.job.run_id, until or now + FAR_MS)
+        await floor.timers.set(drive.job.run_id, floor.timers.at(FAR_MS if until is None else until - now))
     return seen
 
 

@@ -55,7 +55,7 @@ class Runs:
         self._opening.check_room()
         published = self._opening.published(principal)
         parsed = await self._opening.parsed(code)
-        created, run_id, seed = self._floor.clock(), new_run_id(), secrets.token_hex(16)
+        created, run_id, seed = self._floor.clock(), new_run_id(principal), secrets.token_hex(16)
         job = Job(run_id, principal, session, parsed.run_text, published.runtime, created)
         ahead = None if parsed.problems else await load_ahead(self._floor, job, seed)
         try:

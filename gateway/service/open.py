@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.engine.frames import Command
-from gateway.model import Waiting
+from gateway.model import JSON, Waiting
 
 STAY_MS = 5_000
 """A wait that is longer than this is not worth a process."""
@@ -87,3 +88,25 @@ class Book:
         ends = [o.until for o in self if o.until is not None]
         since = min(o.since for o in same)
         return Waiting(first.reason, since, min(ends, default=None), first.detail, tuple(o.command.cid for o in same))
+
+
+def ends_by_itself(command: Command, now: int) -> int | None:
+    """When a command is over without anybody's doing (ms); None: never."""
+    args: Any = command.args if isinstance(command.args, dict) else {}
+    absolute, relative = args.get("until"), args.get("ms", args.get("timeout_ms"))
+    if command.kind == "sleep" and _is_number(absolute):
+        return int(absolute)
+    if command.kind in ("sleep", "timer", "approve", "ask", "event") and _is_number(relative):
+        return now + max(0, int(relative))
+    return None
+
+
+def _is_number(value: JSON) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
+
+
+def told(command: Command) -> str:
+    """What a command is about, for a person."""
+    args: Any = command.args if isinstance(command.args, dict) else {}
+    field = {"approve": "question", "ask": "message", "event": "event"}.get(command.kind)
+    return str(args.get(field, ""))[:500] if field else command.name

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import hashlib
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 
 from gateway.engine import program
@@ -23,7 +22,9 @@ from gateway.service.outcome import REVOKED
 from gateway.service.publish import Published, Publisher
 from gateway.service.runner import Runner
 from gateway.service.views import RunView
+from gateway.store import keys
 from gateway.store.client import Command
+from gateway.store.journal import LEASE_MS
 from gateway.store.liveness import Liveness
 from gateway.store.sessions import Sessions
 
@@ -97,6 +98,7 @@ class Opening:
             entries,
             tenant=principal.tenant,
             now=now,
+            look_at=self._floor.timers.at(2 * LEASE_MS),
             first=[
                 Liveness.check(principal.chain),
                 *Sessions.touch(principal.sid, job.session, job.run_id, now),
@@ -137,8 +139,8 @@ def check_session(name: str) -> None:
         )
 
 
-def new_run_id() -> str:
-    return f"run_{secrets.token_hex(10)}"
+def new_run_id(principal: Principal) -> str:
+    return keys.run_id(principal.tenant, principal.agent)
 
 
 def digest(code: str) -> str:

@@ -21,14 +21,13 @@ from gateway.service.drive import Drive
 from gateway.service.floor import Floor, Job, RuntimeModule
 from gateway.service.outcome import CANCELLED, ELSEWHERE, REVOKED, Outcome
 from gateway.service.tokens import Tokens
+from gateway.service.wake import Waker
 from gateway.store.journal import LEASE_MS, Writer
 from gateway.store.liveness import Liveness
 from gateway.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.5
-"""How often the queue is looked at when nothing else wakes it."""
 LIVENESS_SECONDS = 0.25
 BLIND_SECONDS = 1.0
 """A replica that has not reached the store for this long stops its runs: nobody could tell it to."""
@@ -44,10 +43,12 @@ class Runner:
         self._closing = False
         self._seen_store = time.monotonic()
         self.drives: dict[str, Drive] = {}
+        self._waker = Waker(floor, self.drives, self._resume_safely)
 
     async def start(self) -> None:
         self._tasks.start(self._keep_leases(), name="leases")
-        self._tasks.start(self._look_after(), name="wake-ups")
+        self._tasks.start(self._waker.wake(), name="wake-ups")
+        self._tasks.start(self._waker.sweep(), name="sweeper")
         self._tasks.start(self._hear(), name="bus")
         self._tasks.start(self._watch_liveness(), name="liveness")
 
@@ -88,6 +89,7 @@ class Runner:
             self.drives.pop(run_id, None)
             drive.settled.set()
             await drive.close()
+            self._waker.freed()
         await self._after(drive, outcome)
 
     async def _after(self, drive: Drive, outcome: Outcome) -> None:
@@ -186,7 +188,8 @@ class Runner:
         await drive.pen.flush({"lease_until": 0})
         await drive.drop_mail()
         untils = [call.until for call in drive.pen.history.open_calls() if call.until is not None]
-        await self._floor.timers.set(drive.job.run_id, min(untils, default=self._floor.clock() + ending.FAR_MS))
+        delay = min(untils) - self._floor.clock() if untils else ending.FAR_MS
+        await self._floor.timers.set(drive.job.run_id, self._floor.timers.at(delay))
         await drive.close()
 
     async def _requeue(self, run_id: str) -> None:
@@ -216,7 +219,7 @@ class Runner:
             for drive in drives:
                 # In case an announcement was lost.
                 drive.nudge()
-            look = self._floor.clock() + 2 * LEASE_MS
+            look = self._floor.timers.at(2 * LEASE_MS)
             try:
                 await self._floor.timers.set_many({drive.job.run_id: look for drive in drives})
             except StoreError as error:
@@ -254,21 +257,14 @@ class Runner:
         dead = {chain for chain, reply in zip(chains, replies, strict=True) if not Liveness.alive(reply)}
         self.stop(lambda drive: drive.job.principal.chain in dead, REVOKED)
 
-    async def _look_after(self) -> None:
-        while True:
-            try:
-                room = self._floor.config.gateway.max_active_runs - len(self.drives)
-                for run_id in await self._floor.timers.due(min(room, 64)):
-                    await self._resume_safely(run_id)
-            except StoreError as error:
-                log.warning("the queue could not be read: %s", error)
-            await asyncio.sleep(LOOK_SECONDS)
-
     async def _resume_safely(self, run_id: str) -> None:
         try:
             await self.resume(run_id)
         except GatewayError as error:
             log.error("run %s could not be resumed: %s", run_id, error)
+        except Exception:
+            # One run that is broken must not keep all others from being woken.
+            log.exception("run %s could not be resumed", run_id)
 
 
 def _due(calls: Iterable[Call], now: int) -> list[Call]:

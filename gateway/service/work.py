@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from gateway.engine import replay
 from gateway.engine.frames import Command, Turn
-from gateway.errors import BadFrame, Diverged, LimitExceeded, PolicyDenied
+from gateway.errors import BadFrame, Diverged, LimitExceeded, PolicyDenied, StaleWriter, StoreError
 from gateway.model import JSON
 from gateway.service import calls
 from gateway.service.floor import Floor, Job
-from gateway.service.open import STAY_MS, Book, OpenCommand
+from gateway.service.open import Book, OpenCommand, ends_by_itself, told
 from gateway.service.pen import Pen
 from gateway.store.liveness import CHECK_HOLDS_SECONDS, Liveness
 from gateway.tasks import Tasks
@@ -23,8 +23,16 @@ Outcome = Mapping[str, JSON]
 """Of one command, as the journal has it: `{"v": value}` or `{"e": error}`."""
 
 
+SENDS = 3
+"""How often a call that is safe to repeat is sent while its answers get lost."""
+
+
 class Revoked(Exception):
     """Somebody of the run's token chain is no longer live."""
+
+
+class _CheckedTooLongAgo(Exception):
+    """So much else was to do that the liveness check of a call no longer holds when it is its turn."""
 
 
 class Work:
@@ -38,7 +46,9 @@ class Work:
         self._may_send = may_send
         self._todo: list[Command] = []
         self._emitted = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[bool] | None = None
+        self._failure: StoreError | None = None
+        """Why a command that was begun here will have no outcome here."""
         self._checked_at = 0.0
         self.stirred = False
         """Whether something was written that a sleeping program has to be woken for."""
@@ -54,7 +64,7 @@ class Work:
     @property
     def busy(self) -> bool:
         """Whether there is something to perform or to tell now."""
-        return bool(self._todo or self.completions)
+        return bool(self._todo or self.completions or self._failure)
 
     # --- taking in what the program asks for -------------------------------------------------------------------
 
@@ -102,11 +112,8 @@ class Work:
                     self._intend(command, digest)
                 if self.book.get(command.cid) is None:
                     self._todo.append(command)
-            case replay.InDoubt() if isinstance(command.options, dict) and command.options.get("onDoubt") == "throw":
-                self.completions.append((command.cid, in_doubt(command.name)))
-            case replay.InDoubt(call) if self.book.get(command.cid) is None:
-                detail = f"{call.name} was sent and its outcome is not known: retry, supply its result, or fail it."
-                self.book.add(OpenCommand(command, call.at, None, detail, "in_doubt"))
+            case replay.InDoubt() if self.book.get(command.cid) is None:
+                self._doubt(command)
             case replay.Diverged():
                 raise diverged(decision)
 
@@ -115,7 +122,7 @@ class Work:
         stored, blobs = self._pen.value({"v": command.args})
         args = {"args": stored["v"]} if "v" in stored else stored
         data: dict[str, JSON] = {"cid": command.cid, "kind": command.kind, "name": command.name, "args_hash": digest}
-        until = _until(command, self._floor.clock())
+        until = ends_by_itself(command, self._floor.clock())
         if until is not None:
             data["until"] = until
         if command.kind == "tool":
@@ -139,6 +146,8 @@ class Work:
         """Make the intents durable, then perform them. Liveness is asked in the same round trip, before the append.
 
         Raises `Revoked`, `StaleWriter`, `StoreUnavailable`; then nothing was sent."""
+        if self._failure is not None:
+            raise self._failure
         todo, self._todo = self._todo, []
         decided, self._tickets = self._tickets, {}
         tickets = {
@@ -189,14 +198,14 @@ class Work:
 
     def _begin(self, command: Command, ticket: calls.Ticket | None) -> None:
         call = self._pen.history.calls[command.cid]
-        one = self.book.add(OpenCommand(command, call.at, call.until, _detail(command)))
+        one = self.book.add(OpenCommand(command, call.at, call.until, told(command)))
         if ticket is not None:
             self._begin_tool(one, ticket)
         elif command.kind == "event":
             self.give_events(self._floor.clock())
         elif command.kind in ("state", "results"):
-            one.work = self._tasks.start(self._local(command), name=f"{command.kind} {command.cid}")
-        if one.work is None and one.until is not None and one.until - self._floor.clock() <= STAY_MS:
+            one.work = self._tasks.start(self._guarded(self._local, command), name=f"{command.kind} {command.cid}")
+        if one.work is None and one.until is not None:
             self._arm(one)
 
     def _begin_tool(self, one: OpenCommand, ticket: calls.Ticket) -> None:
@@ -208,12 +217,42 @@ class Work:
             assert ticket.approval is not None
             one.reason, one.detail = "approval", f"{command.name} needs the approval of {ticket.approval.by}."
         else:
-            one.work = self._tasks.start(self._tool(command, ticket), name=f"call {command.name}")
+            one.work = self._tasks.start(self._guarded(self._tool, command, ticket), name=f"call {command.name}")
+
+    async def _guarded(self, work: Callable[..., Awaitable[None]], *args: Any) -> None:
+        """Without the store a command comes to nothing here: the drive has to hear of it, and leave the run."""
+        try:
+            await work(*args)
+        except StoreError as error:
+            self._failure = error
+            self.wake()
 
     async def _tool(self, command: Command, ticket: calls.Ticket) -> None:
-        began = time.monotonic()
-        outcome = await calls.call_tool(self._floor, self._job, command, ticket.limits, self._check_alive, self._may_go)
+        began, outcome, sends = time.monotonic(), None, 0
+        while outcome is None:
+            try:
+                checks = self._check_alive, self._may_go
+                outcome = await calls.call_tool(self._floor, self._job, command, ticket.limits, *checks)
+            except _CheckedTooLongAgo:
+                continue
+            except calls.AnswerLost as lost:
+                sends += 1
+                if self._pen.history.calls[command.cid].data.get("class") == replay.UNSAFE:
+                    self._doubt(command)
+                    return
+                outcome = lost.outcome if sends == SENDS else None
         self.complete(command.cid, {**outcome, "ms": round((time.monotonic() - began) * 1000)})
+
+    def _doubt(self, command: Command) -> None:
+        """Its outcome is not known, and it is not safe to repeat: a person or the program decides."""
+        call = self._pen.history.calls[command.cid]
+        self.book.close(command.cid)
+        if isinstance(command.options, dict) and command.options.get("onDoubt") == "throw":
+            self.completions.append((command.cid, in_doubt(command.name)))
+        else:
+            detail = f"{call.name} was sent and its outcome is not known: retry, supply its result, or fail it."
+            self.book.add(OpenCommand(command, call.at, None, detail, "in_doubt"))
+        self.wake()
 
     async def _check_alive(self) -> None:
         """Asked when a call has a slot and a connection: it may have waited for them since it was decided."""
@@ -224,18 +263,21 @@ class Work:
             self._checked_at = asked
 
     def _may_go(self) -> None:
-        """Asked in the very moment before a request goes out. Raises `PolicyDenied` when the run was stopped, the
-        last liveness check is too old, or another replica may own the run by now."""
+        """Asked in the very moment before a request goes out. Raises `PolicyDenied` when the run was stopped,
+        `StaleWriter` when another replica may own it by now, `_CheckedTooLongAgo`."""
         now = time.monotonic()
-        checked = now - self._checked_at < CHECK_HOLDS_SECONDS
-        if not (self._may_send() and checked and now < self._pen.writer.lease.expires_at_monotonic):
+        if not self._may_send():
             raise PolicyDenied("The run was stopped before this call was sent.")
+        if now >= self._pen.writer.lease.expires_at_monotonic:
+            raise StaleWriter(f"The lease of {self._job.run_id} ran out before a call was sent.")
+        if now - self._checked_at >= CHECK_HOLDS_SECONDS:
+            raise _CheckedTooLongAgo
 
     async def _local(self, command: Command) -> None:
         self.complete(command.cid, await calls.local(self._floor, self._job, command))
 
     def _arm(self, one: OpenCommand) -> None:
-        """A short timer, kept here. Never early by the clock that it was set with."""
+        """A timer, kept here as long as the run is. Never early by the clock that it was set with."""
         assert one.until is not None
         left = one.until - self._floor.clock()
         if left > 0:
@@ -279,9 +321,9 @@ class Work:
                 value = {key: event[key] for key in ("v", "blob", "bytes") if key in event}
                 self.finish(call.cid, {**value, "event": event["id"]}, now)
 
-    def wake(self) -> None:
+    def wake(self, something: bool = True) -> None:
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+            self._waiter.set_result(something)
 
     async def wait(self, seconds: float | None) -> bool:
         """Until there is a completion or something to do, or the time is over (then False)."""
@@ -289,14 +331,13 @@ class Work:
             return True
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
-        timer = loop.call_later(seconds, self.wake) if seconds is not None else None
+        timer = loop.call_later(seconds, self.wake, False) if seconds is not None else None
         try:
-            await self._waiter
+            return await self._waiter
         finally:
             self._waiter = None
             if timer is not None:
                 timer.cancel()
-        return self.busy
 
     def write_done(self, cid: int, outcome: Outcome, now: int) -> None:
         """Write a completion, unless it is written."""
@@ -357,23 +398,3 @@ def _over(name: str, cap: int, what: str, line: int) -> LimitExceeded:
         limit=name,
         line=line or None,
     )
-
-
-def _until(command: Command, now: int) -> int | None:
-    args: Any = command.args if isinstance(command.args, dict) else {}
-    absolute, relative = args.get("until"), args.get("ms", args.get("timeout_ms"))
-    if command.kind == "sleep" and _is_number(absolute):
-        return int(absolute)
-    if command.kind in ("sleep", "timer", "approve", "ask", "event") and _is_number(relative):
-        return now + max(0, int(relative))
-    return None
-
-
-def _is_number(value: JSON) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
-
-
-def _detail(command: Command) -> str:
-    args: Any = command.args if isinstance(command.args, dict) else {}
-    told = {"approve": "question", "ask": "message", "event": "event"}.get(command.kind)
-    return str(args.get(told, ""))[:500] if told else command.name

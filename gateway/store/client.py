@@ -19,7 +19,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import MasterDownError, NoScriptError, OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from gateway.errors import ConfigError, StoreError, StoreUnavailable
@@ -27,7 +27,9 @@ from gateway.store.scripts import SCRIPTS, Script
 
 TIMEOUT = 5.0
 MOST_CONNECTIONS = 64
-_NOT_NOW = ("LOADING", "MASTERDOWN", "READONLY", "OOM", "MISCONF", "NOREPLICAS")
+_NOT_NOW = (MasterDownError, OutOfMemoryError, ReadOnlyError)
+_NOT_NOW_CODES = ("MISCONF", "NOREPLICAS")
+"""Refusals that pass; of the first, redis-py makes classes and takes the code off the text."""
 Command = tuple[Any, ...]
 
 
@@ -182,9 +184,7 @@ async def _reply(connection: AbstractConnection) -> Any:
 
 def _refused(error: RedisError) -> StoreError:
     text = str(error)
-    if isinstance(error, ResponseError) and text.startswith(
-        ("LOADING", "MASTERDOWN", "READONLY", "OOM", "MISCONF", "NOREPLICAS")
-    ):
+    if isinstance(error, _NOT_NOW) or text.startswith(_NOT_NOW_CODES):
         return StoreUnavailable(f"The store does not take writes now: {text}", fix="See the store's own log.")
     return StoreError(f"The store refused a command: {text}", fix="Redis 7.2+ or Valkey 8+ is needed.")
 

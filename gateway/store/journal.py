@@ -69,9 +69,11 @@ class Journal:
         *,
         tenant: str,
         now: int,
+        look_at: int = 0,
         first: Sequence[Command] = (),
     ) -> tuple[Writer, list[Any]]:
-        """Create a run and hold its lease. `first` are commands for the same round trip; their replies come along.
+        """Create a run and hold its lease. From `look_at` on (ms, store's clock) somebody should see how it does.
+        `first` are commands for the same round trip; their replies come along.
 
         Raises `StoreUnavailable`; then there is no run, not half of one."""
         head, elements = chain.seal(chain.GENESIS, entries)
@@ -83,7 +85,7 @@ class Journal:
             [
                 *first,
                 ("ZADD", keys.runs(tenant), now, run_id),
-                ("ZADD", keys.alive(keys.shard(run_id)), now + 2 * LEASE_MS, run_id),
+                ("ZADD", keys.alive(keys.shard(run_id)), look_at, run_id),
                 self._client.call(OPEN, [keys.run(run_id), keys.journal(run_id)], args),
             ]
         )
@@ -228,6 +230,16 @@ class Journal:
         """Run ids, newest first."""
         found = await self._client.send("ZRANGE", keys.runs(tenant), 0, limit - 1, "REV")
         return [run_id.decode() for run_id in found]
+
+    async def listed(self, tenant: str, first: int, count: int) -> list[str]:
+        """A page of the tenant's run ids, oldest first."""
+        found = await self._client.send("ZRANGE", keys.runs(tenant), first, first + count - 1)
+        return [run_id.decode() for run_id in found]
+
+    async def alive(self, run_ids: Sequence[str]) -> list[str]:
+        """Those that have not ended."""
+        raw = await self._client.batch([("HGET", keys.run(run_id), "status") for run_id in run_ids]) if run_ids else []
+        return [run_id for run_id, status in zip(run_ids, raw, strict=True) if status in (b"running", b"waiting")]
 
     async def expire(self, run_id: str, seconds: int) -> None:
         """Give an ended run its remaining time to live."""

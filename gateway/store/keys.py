@@ -6,9 +6,25 @@ works on a Redis Cluster. Keys without a TTL are named in `LASTING`, which a tes
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 import zlib
 
 PREFIX = "mcg:"
+
+
+def run_id(tenant: str, agent: str) -> str:
+    """A new run's id. It begins with marks of its tenant and its agent, so that a queue of ids can be served fairly."""
+    return f"run_{_mark(tenant)}{_mark(f'{tenant}/{agent}')}{secrets.token_hex(8)}"
+
+
+def owner(run_id: str) -> tuple[str, str]:
+    """The marks of tenant and agent in a run's id: the same for all runs of the same."""
+    return run_id[4:8], run_id[8:12]
+
+
+def _mark(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:4]
 
 
 def run(run_id: str) -> str:

@@ -1,0 +1,351 @@
+"""Rounds of a soak: some random programs at once, faults all around them, calm, and then every invariant.
+
+Programs that wait for somebody are answered by `_attend`: always the same, so that the oracle's get the same answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from gateway.engine import chain
+from gateway.engine.replay import UNSAFE, Call, History, read
+from gateway.errors import NotFound
+from gateway.sandbox.pool import ProcessPool
+from gateway.store import keys
+from gateway.store.journal import Journal
+from gateway.store.modules import Modules
+from tests.durability import checks
+from tests.durability.programs import NEVER, Program, make
+from tests.durability.world import UNREACHED, Seat, World
+from tests.live import Replica
+
+TROUBLE_SECONDS = 3.0
+"""How long faults go off in a round."""
+LOST_SECONDS = 45.0
+"""A run of which nothing has changed for so long, with everything up and its questions answered, is lost."""
+LIVE = (b"running", b"waiting")
+
+_KILLS = ("kill", "kill_store", "kill_deno", "stop")
+_APPENDS = ("intent", "sent", "done", "waiting", "terminal")
+_OTHERS = ("blob", "open", "claim", "renew", "due", "take", "pack", "deliver", "state", "inbox")
+POINTS: list[tuple[str, str, str]] = [
+    *((at, when, do) for at in _APPENDS for when in ("before", "after") for do in (*_KILLS, "slow", "clock")),
+    *((at, "after", do) for at in _APPENDS for do in ("lose", "lose", "stale")),
+    *((at, when, do) for at in _OTHERS for when in ("before", "after") for do in _KILLS),
+    *((at, "after", "lose") for at in ("blob", "open", "claim", "renew", "state", "inbox")),
+    *(("send", "before", do) for do in _KILLS),
+    *(("receive", "after", do) for do in (*_KILLS, "slow")),
+    *((at, "before", "cut") for at in (*_APPENDS, "renew", "claim", "due")),
+    *((at, "after", "slow") for at in ("due", "claim")),
+]  # fmt: skip
+"""Every fault inside a gateway: where, when, what."""
+
+
+@dataclass(slots=True)
+class Running:
+    program: Program
+    token: str | None = None
+    run_id: str | None = None
+    status: bytes = b"running"
+    samples: list[tuple[int, bytes]] = field(default_factory=list)
+    answered: dict[int, float] = field(default_factory=dict)
+    changed: float = 0.0
+    """When its journal was last seen to grow."""
+
+    @property
+    def live(self) -> bool:
+        return self.run_id is not None and self.status in LIVE
+
+
+class Round:
+    """One round. `violations` are in words, with the program's label."""
+
+    def __init__(self, world: World, pool: ProcessPool, number: int, width: int) -> None:
+        self.violations: list[str] = []
+        self._world = world
+        self._pool = pool
+        self._rng = random.Random(world.rng.random())
+        self._calm = False
+        self.runs = [Running(make(self._rng, f"p{number}x{index}")) for index in range(width)]
+        self._oracle: dict[str, dict[str, Any]] = {}
+
+    async def play(self) -> None:
+        trouble = asyncio.get_running_loop().create_task(self._trouble())
+        oracle = asyncio.get_running_loop().create_task(self._ask_oracle())
+        attending = asyncio.get_running_loop().create_task(self._attend())
+        try:
+            await asyncio.gather(*(self._start(run) for run in self.runs))
+            await trouble
+            await self._settled()
+        finally:
+            attending.cancel()
+            await asyncio.wait([attending])
+        await oracle
+        self.violations += [f"5 {found}" for found in self._world.found]
+        self._world.found.clear()
+        for run in self.runs:
+            self.violations += [f"{run.program.label}: {wrong}" for wrong in await self._check(run)]
+
+    # --- running the programs ----------------------------------------------------------------------------------
+
+    async def _start(self, run: Running) -> None:
+        """As a client would: again, when it got no answer and there is no such run."""
+        await asyncio.sleep(self._rng.random() * 0.5)
+        while run.run_id is None:
+            gateway = self._world.any_gateway()
+            if gateway is not None:
+                run.run_id = await self._executed(gateway, run.program) or await self._known(run.program.label)
+            if run.run_id is None:
+                await asyncio.sleep(0.2)
+
+    @staticmethod
+    async def _executed(gateway: Replica, program: Program) -> str | None:
+        try:
+            async with asyncio.timeout(10):
+                found = await gateway.call("execute", code=program.code, session=program.label, wait_seconds=0)
+        except UNREACHED:
+            return None
+        run_id = found.get("run_id")
+        return str(run_id) if run_id else None
+
+    async def _known(self, label: str) -> str | None:
+        (recent,) = await self._world.ask_store(("ZRANGE", keys.runs("default"), 0, 99, "REV"))
+        ids = [one.decode() for one in recent]
+        sessions = await self._world.ask_store(*(("HGET", keys.run(one), "session") for one in ids)) if ids else []
+        return next((one for one, name in zip(ids, sessions, strict=True) if name == label.encode()), None)
+
+    async def _ask_oracle(self) -> None:
+        await asyncio.gather(*(self._oracle_of(run.program) for run in self.runs))
+
+    async def _oracle_of(self, program: Program) -> None:
+        gateway = self._world.oracle.gateway
+        assert gateway is not None
+        found = await gateway.call("execute", code=program.code, session=program.label, wait_seconds=0)
+        while found["status"] in ("running", "waiting"):
+            if found.get("waiting", {}).get("for") in ("event", "input", "approval"):
+                await self._answer_oracle(gateway, found["run_id"])
+            found = await gateway.call("result", run_id=found["run_id"], wait_seconds=0.2)
+            if found["status"] == "waiting":
+                await asyncio.sleep(0.1)
+        self._oracle[program.label] = found
+
+    async def _answer_oracle(self, gateway: Replica, run_id: str) -> None:
+        elements = await self._world.oracle_client.send("LRANGE", keys.journal(run_id), 0, -1)
+        for call in read(chain.open_sealed(elements)[1]).open_calls():
+            if call.kind in _ANSWERS:
+                await self._world.post(gateway, *_ANSWERS[call.kind](run_id, call.cid))
+            elif _is_awaited(call):
+                name = call.data["args"]["event"]
+                await self._world.post(gateway, f"/runs/{run_id}/events/{name}", _payload(name))
+
+    # --- faults ------------------------------------------------------------------------------------------------
+
+    async def _trouble(self) -> None:
+        outside: list[Callable[[], Any]] = [
+            self._flush_scripts, self._fill_memory, self._world.upstream.kill, self._world.store.tear,
+            self._world.store.fill_disk, self._wake_twice, *[functools.partial(self._misbehave, what) for what in
+            ("drop", "exit", "refuse")], *[functools.partial(seat.kill) for seat in self._world.seats],
+            self._late_event,
+        ]  # fmt: skip
+        for seat in self._world.seats:
+            for _ in range(self._rng.randint(1, 3)):
+                self._arm(seat)
+        for _ in range(self._rng.randint(1, 4)):
+            await asyncio.sleep(self._rng.random() * TROUBLE_SECONDS / 3)
+            work = self._rng.choice(outside)
+            name = getattr(work, "func", work).__name__ + "".join(f" {arg}" for arg in getattr(work, "args", ()))
+            self._world.fired[name.strip("_")] += 1
+            done = work()
+            if done is not None:
+                await done
+        await asyncio.sleep(TROUBLE_SECONDS / 3)
+        await self._calm_down()
+
+    def _arm(self, seat: Seat) -> None:
+        at, when, do = self._rng.choice(POINTS)
+        ms = self._rng.choice([-20_000, -700, 700, 40_000]) if do == "clock" else self._rng.randint(100, 900)
+        nth = self._rng.randint(1, 4 if at in ("open", "claim", "blob", "terminal", "state", "inbox") else 12)
+        fault = {"at": at, "when": when, "nth": nth, "do": do, "ms": ms, "twice": self._rng.random() < 0.5}
+        seat.order({"arm": fault})
+
+    async def _calm_down(self) -> None:
+        self._world.upstream.forget_orders()
+        for seat in self._world.seats:
+            seat.order({"disarm": True})
+        await self._world.ask_store(("CONFIG", "SET", "maxmemory", 0))
+        await self._world.all_up()
+        for seat in self._world.seats:
+            # A fault may have fired in the very moment.
+            seat.order({"disarm": True})
+        self._calm = True
+
+    async def _flush_scripts(self) -> None:
+        await self._world.ask_store(("SCRIPT", "FLUSH"))
+
+    async def _fill_memory(self) -> None:
+        await self._world.ask_store(("CONFIG", "SET", "maxmemory", 1))
+        await asyncio.sleep(0.3)
+        await self._world.ask_store(("CONFIG", "SET", "maxmemory", 0))
+
+    async def _wake_twice(self) -> None:
+        """Every sleeping run is due now, and both replicas are poked."""
+        sleeping = [run for run in self.runs if run.status == b"waiting" and run.run_id]
+        wakes = [("ZADD", keys.alive(keys.shard(run.run_id)), 1, run.run_id) for run in sleeping if run.run_id]
+        if wakes:
+            await self._world.ask_store(*wakes)
+        for run in sleeping:
+            posts = (self._world.post(s.gateway, f"/runs/{run.run_id}/events/noise", 1) for s in self._world.seats)
+            await asyncio.gather(*posts)
+
+    async def _late_event(self) -> None:
+        """For a run that has ended, straight into its inbox."""
+        ended = [run for run in self.runs if run.run_id and not run.live]
+        for run in ended:
+            message = orjson.dumps({"type": "event", "name": "late", "payload": 1, "id": f"late{run.run_id}"})
+            await self._world.ask_store(("RPUSH", keys.inbox(str(run.run_id)), message))
+
+    def _misbehave(self, what: str) -> None:
+        for _ in range(self._rng.randint(1, 3)):
+            self._world.upstream.order(what)
+
+    # --- people ------------------------------------------------------------------------------------------------
+
+    async def _attend(self) -> None:
+        """See how the runs stand, and answer what they ask for, until they have all ended."""
+        while True:
+            for run in self.runs:
+                if run.live:
+                    await self._look_at(run)
+            await asyncio.sleep(0.1)
+
+    async def _look_at(self, run: Running) -> None:
+        run_id = str(run.run_id)
+        key = keys.run(run_id)
+        before, queued, now = await self._world.ask_store(
+            ("HMGET", key, "status", "length", "head"),
+            ("ZSCORE", keys.alive(keys.shard(run_id)), run_id),
+            ("HGET", key, "status"),
+        )
+        if before[0] in LIVE and now in LIVE and queued is None:
+            self.violations.append(f"{run.program.label}: 9 it is {now.decode()} and in no queue")
+        run.status = now
+        if not run.samples or run.samples[-1][1] != before[2]:
+            run.changed = time.monotonic()
+        run.samples.append((int(before[1]), before[2]))
+        if now == b"waiting" or self._rng.random() < 0.1:
+            await self._answer(run, await self._history(run_id))
+
+    async def _history(self, run_id: str) -> History:
+        (elements,) = await self._world.ask_store(("LRANGE", keys.journal(run_id), 0, -1))
+        return read(chain.open_sealed(elements)[1])
+
+    async def _answer(self, run: Running, history: History) -> None:
+        for call in history.open_calls():
+            if time.monotonic() - run.answered.get(call.cid, 0) < 1.5:
+                continue
+            gateway = self._world.any_gateway()
+            if _is_awaited(call):
+                run.answered[call.cid] = time.monotonic()
+                await self._send_event(gateway, run, call.data["args"]["event"])
+            elif call.kind in _ANSWERS:
+                run.answered[call.cid] = time.monotonic()
+                await self._world.post(gateway, *_ANSWERS[call.kind](str(run.run_id), call.cid))
+            elif call.kind == "tool" and call.attempts and self._calm and call.data["class"] == UNSAFE:
+                run.answered[call.cid] = time.monotonic()
+                await self._resolve(gateway, run, call)
+
+    async def _send_event(self, gateway: Replica | None, run: Running, name: str) -> None:
+        """Mostly once; now and then twice, in the midst of others."""
+        run_id = str(run.run_id)
+        if self._rng.random() < 0.7:
+            await self._world.post(gateway, f"/runs/{run_id}/events/{name}", _payload(name))
+            return
+        self._world.fired["event posted twice"] += 1
+        one = {"type": "event", "name": name, "payload": _payload(name), "id": f"{run.program.label}-{name}"}
+        other = {"type": "event", "name": "noise", "payload": None, "id": f"noise-{name}"}
+        posts = [("RPUSH", keys.inbox(run_id), orjson.dumps(message)) for message in (one, other, one)]
+        await self._world.ask_store(*posts)
+        await self._world.post(gateway, f"/runs/{run_id}/events/noise", None)
+
+    async def _resolve(self, gateway: Replica | None, run: Running, call: Call) -> None:
+        """What a person would do who can see what the upstream did: supply what it answered, or let it be sent."""
+        seen = [one for one in self._world.upstream.calls() if (one["run"], one["cid"]) == (run.run_id, call.cid)]
+        if seen:
+            got = "/".join(str(seen[0][key]) for key in ("label", "site", "i") if seen[0][key] is not None)
+            body = {"choice": "supply", "value": {"got": got, "pad": ""}, "cid": call.cid}
+        else:
+            body = {"choice": "retry", "cid": call.cid}
+        if await self._world.post(gateway, f"/runs/{run.run_id}/resolution", body) is not None:
+            self._world.fired[f"in doubt, a person said {body['choice']}"] += 1
+
+    # --- afterwards --------------------------------------------------------------------------------------------
+
+    async def _settled(self) -> None:
+        calm = time.monotonic()
+        while live := [run for run in self.runs if run.live]:
+            if time.monotonic() - max(calm, *(run.changed for run in live)) > LOST_SECONDS:
+                break
+            await asyncio.sleep(0.05)
+        for run in self.runs:
+            if run.live:
+                history = await self._history(str(run.run_id))
+                asked = [(c.cid, c.name, c.attempts, c.until) for c in history.open_calls()]
+                (score,) = await self._world.ask_store(("ZSCORE", keys.alive(keys.shard(str(run.run_id))), run.run_id))
+                self.violations.append(
+                    f"{run.program.label}: 9 {run.run_id} is {run.status.decode()} for ever: {asked}, due {score}"
+                )
+
+    async def _check(self, run: Running) -> list[str]:
+        if run.run_id is None or run.live:
+            return []
+        ended = await self._ended(run.run_id, run)
+        found = [*checks.of_journal(ended), *checks.of_effects(ended), *checks.of_result(ended)]
+        for slowly in (False, True):
+            found += await checks.of_replay(ended, self._pool, slowly=slowly)
+        return found
+
+    async def _ended(self, run_id: str, run: Running) -> checks.Ended:
+        journal, label = Journal(self._world.client, owner="soak"), run.program.label
+        (elements,) = await self._world.ask_store(("LRANGE", keys.journal(run_id), 0, -1))
+        record = await journal.record(run_id)
+        if record is None:
+            raise NotFound(f"{run_id} is gone")
+        entries = chain.open_sealed(elements)[1]
+        named = {entry.data["blob"] for entry in entries if "blob" in entry.data}
+        module = await Modules(self._world.client).get(record["module"])
+        calls = [one for one in self._world.upstream.calls() if one["run"] == run_id]
+        return checks.Ended(
+            run_id,
+            label,
+            record,
+            entries,
+            calls,
+            self._oracle[label],
+            [one for one in self._world.oracle_calls() if one["label"] == label],
+            run.samples,
+            [element[: chain.DIGEST] for element in chain.unpack(elements)],
+            {digest: await journal.blob(run_id, digest) for digest in named},
+            module["tools"] if module else {},
+        )
+
+
+def _is_awaited(call: Call) -> bool:
+    return call.kind == "event" and not call.data["args"]["event"].startswith(NEVER)
+
+
+def _payload(event: str) -> dict[str, Any]:
+    return {"event": event, "size": len(event)}
+
+
+_ANSWERS: dict[str, Callable[[str, int], tuple[str, Any]]] = {
+    "ask": lambda run_id, cid: (f"/runs/{run_id}/answer", {"value": {"n": cid}, "cid": cid}),
+    "approve": lambda run_id, cid: (f"/runs/{run_id}/approval", {"approved": cid % 2 == 0, "cid": cid}),
+}

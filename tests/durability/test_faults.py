@@ -1,0 +1,151 @@
+"""What single faults come to: answers that get lost, a store that takes no writes, a gateway that is late."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from gateway.errors import StoreUnavailable
+from gateway.service.work import SENDS, Work
+from gateway.store import keys
+from tests.durability.scene import Scene
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ACT = 'tools.rec.act({ label: "l", site: "s" })'
+
+
+@pytest.mark.parametrize("tool", ["read", "put"])
+async def test_a_call_that_is_safe_to_repeat_is_sent_again_when_its_answer_is_lost(scene: Scene, tool: str) -> None:
+    scene.upstream.order("drop")
+    run = await scene.gateway.execute(f'return (await tools.rec.{tool}({{ label: "l", site: "s" }})).got')
+    assert (run["status"], run.get("result")) == ("completed", "l/s"), run
+    assert scene.sends(run, tool) == 2
+
+
+async def test_answers_that_get_lost_again_and_again_are_the_programs_matter(scene: Scene) -> None:
+    for _ in range(SENDS):
+        scene.upstream.order("drop")
+    run = await scene.gateway.execute('await tools.rec.read({ label: "l", site: "s" })')
+    assert (run["status"], run["error"]["code"]) == ("failed", "upstream_unavailable"), run
+    assert scene.sends(run, "read") == SENDS
+
+
+async def test_an_unsafe_call_whose_answer_is_lost_is_in_doubt(scene: Scene) -> None:
+    scene.upstream.order("drop")
+    run = await scene.gateway.execute(f"return (await {ACT}).got")
+    assert (run["status"], run["waiting"]["for"]) == ("waiting", "in_doubt"), run
+    await scene.resolve(run, "supply", {"got": "supplied"})
+    done = await scene.settled(run)
+    assert (done["status"], done["result"]) == ("completed", "supplied"), done
+    assert scene.sends(run, "act") == 1
+
+
+async def test_a_retry_that_somebody_agreed_to_is_one_retry(scene: Scene) -> None:
+    scene.upstream.order("drop")
+    run = await scene.gateway.execute(f"return (await {ACT}).got")
+    scene.upstream.order("drop")
+    await scene.resolve(run, "retry")
+    await scene.until(lambda: _doubtful_again(scene, run))
+    # Whoever takes it over now does not send it a third time.
+    await scene.gateway.services.runner.resume(run["run_id"])
+    assert (await scene.settled(run))["waiting"]["for"] == "in_doubt"
+    await scene.resolve(run, "retry")
+    assert (await scene.settled(run))["result"] == "l/s"
+    assert scene.sends(run, "act") == 3
+
+
+async def _doubtful_again(scene: Scene, run: dict[str, Any]) -> bool:
+    return scene.sends(run, "act") == 2 and await scene.status(run["run_id"]) == ["waiting"]
+
+
+async def test_a_program_may_decide_about_a_lost_answer_itself(scene: Scene) -> None:
+    scene.upstream.order("drop")
+    call = ACT.removesuffix(")") + ', { onDoubt: "throw" })'
+    run = await scene.gateway.execute(f"try {{ await {call}; return 1 }} catch (e) {{ return e.name }}")
+    assert run["result"] == "InDoubtError", run
+
+
+async def test_a_long_sleep_ends_on_time_beside_other_work(scene: Scene) -> None:
+    run = await scene.gateway.execute(
+        "const slept = sleep(600);"
+        'for (let i = 0; i < 3; i++) await tools.rec.read({ label: "l", site: "s", ms: 250 });'
+        "await slept; return 1",
+        wait_seconds=10,
+    )
+    assert (run["status"], run.get("result")) == ("completed", 1), run
+
+
+async def test_a_large_value_that_comes_while_there_is_no_process_is_delivered(scene: Scene) -> None:
+    run = await scene.gateway.execute(
+        'return (await tools.rec.read({ label: "l", site: "s", ms: 700, size: 100000 })).pad.length'
+    )
+    assert (run["status"], run.get("result")) == ("completed", 100_000), run
+    assert run["stats"]["replays"] == 1
+
+
+async def test_a_store_without_memory_says_that_it_takes_no_writes_now(scene: Scene) -> None:
+    await scene.client.send("CONFIG", "SET", "maxmemory", 1)
+    try:
+        with pytest.raises(StoreUnavailable, match="does not take writes"):
+            await scene.client.send("SET", f"{keys.PREFIX}test", 1, "EX", 10)
+    finally:
+        await scene.client.send("CONFIG", "SET", "maxmemory", 0)
+
+
+async def test_a_run_goes_on_after_its_state_could_not_be_written(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = scene.gateway.services.floor.sessions
+
+    async def fails(*_: Any) -> None:
+        raise StoreUnavailable("The store does not take writes now.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sessions, "set", fails)
+        run = await scene.gateway.execute('await state.set("k", 1); return await state.get("k")', wait_seconds=0)
+        await scene.until(lambda: _left(scene, run))
+    await scene.lapse(run["run_id"])
+    assert (await scene.settled(run))["result"] == 1
+
+
+async def _left(scene: Scene, run: dict[str, Any]) -> bool:
+    return run["run_id"] not in scene.gateway.services.runner.drives
+
+
+async def test_a_call_that_is_late_after_its_check_is_checked_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = Work._check_alive
+    late: list[bool] = []
+
+    async def slowly(work: Work) -> None:
+        await check(work)
+        if not late:
+            late.append(True)
+            # The whole process stands still.
+            time.sleep(0.3)
+
+    monkeypatch.setattr(Work, "_check_alive", slowly)
+    run = await scene.gateway.execute(f"return (await {ACT}).got")
+    assert (run["status"], run.get("result")) == ("completed", "l/s"), run
+    assert scene.sends(run, "act") == 1
+
+
+async def test_a_clock_that_is_wrong_does_not_keep_others_from_a_lost_run(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floor = scene.gateway.services.floor
+    clock = floor.clock
+    monkeypatch.setattr(floor, "clock", lambda: clock() + 3_600_000)
+    run = await scene.gateway.execute('await tools.rec.read({ label: "l", site: "s", ms: 1000 })', wait_seconds=0)
+    at = await scene.client.send("ZSCORE", keys.alive(keys.shard(run["run_id"])), run["run_id"])
+    assert float(at) < await _now(scene) + 60_000
+    await scene.settled(run)
+
+
+async def _now(scene: Scene) -> float:
+    seconds, _ = await scene.client.send("TIME")
+    return int(seconds) * 1000
