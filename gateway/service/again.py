@@ -10,6 +10,7 @@ from gateway.engine import prefix, replay
 from gateway.engine.states import TERMINAL
 from gateway.errors import Conflict, Unauthenticated, UsageError
 from gateway.model import JSON, Entry, Principal, RunStatus
+from gateway.service import legs
 from gateway.service.floor import Floor, Job
 from gateway.service.opening import Opening, check_session, new_run_id
 from gateway.service.runner import Runner
@@ -85,7 +86,10 @@ class Again:
                 return job.run_id
         taken = prefix.take(entries, cut, again=again, now=job.created_at)
         source = str(job.links.get("retry_of") or job.links["forked_from"]["run_id"])
-        before = await self._floor.journal.copies(source, job.run_id, prefix.blobs(taken))
+        handed = entries[0].data.get("continued") or {}
+        blobs = prefix.blobs([*taken, ("started", handed)])
+        before = await self._floor.journal.copies(source, job.run_id, blobs)
+        job = replace(job, continued=await legs.state(self._floor, source, handed or None))
         kept = {"seed", "now", "continued"} if taken else {"continued"}
         begin = {"seed": secrets.token_hex(16), **{k: v for k, v in entries[0].data.items() if k in kept}}
         await self._opening.open(job, code, {**begin, **job.links}, prefix=taken, first=before)

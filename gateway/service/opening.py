@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from gateway.errors import Busy, ProcessDied, UsageError
 from gateway.model import JSON, Entry, Principal, RunStatus
 from gateway.sandbox.checker import CheckResult
 from gateway.sandbox.pool import Process
-from gateway.service import views
+from gateway.service import legs, views
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor, Job, compact
 from gateway.service.outcome import REVOKED
@@ -24,8 +23,6 @@ from gateway.service.publish import Published, Publisher
 from gateway.service.runner import Runner
 from gateway.service.views import RunView
 from gateway.store.client import Command
-from gateway.store.liveness import Liveness
-from gateway.store.sessions import Sessions
 
 LONG_TEXT = 16_384
 SESSION_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -70,44 +67,21 @@ class Opening:
         code: str,
         begin: Mapping[str, JSON],
         *,
-        prefix: Sequence[tuple[str, Mapping[str, JSON]]] = (),
+        prefix: Sequence[legs.Said] = (),
         first: Sequence[Command] = (),
         ahead: Process | None = None,
     ) -> Drive:
         """Write the run and drive it. `begin` are the `seed` and further fields of its `started` entry, `prefix`
         entries that come after that, `first` commands whose effect has to be durable before, `ahead` a process that
         has loaded the program. Raises `StoreUnavailable`."""
-        principal, now = job.principal, job.created_at
-        started: dict[str, JSON] = {
-            "code_hash": digest(code),
-            "module_hash": job.module.hash,
-            "now": now,
-            "chain": list(principal.chain),
-            **begin,
-        }
-        entries = [Entry(seq, kind, now, data) for seq, (kind, data) in enumerate([("started", started), *prefix])]
         await self._floor.modules.put(job.module.hash, job.module.as_json())
         if ahead is not None:
             # It computes while its record is written; nothing that it asks for is done before. Its drive sees it die.
             with contextlib.suppress(ProcessDied):
                 await ahead.send(Go())
-        writer, (alive, *_) = await self._floor.journal.open(
-            job.run_id,
-            _fields(job, RunStatus.RUNNING, code),
-            entries,
-            tenant=principal.tenant,
-            now=now,
-            first=[
-                Liveness.check(principal.chain),
-                *Sessions.touch(principal.sid, job.session, job.run_id, now),
-                *first,
-            ],
-        )
-        self._floor.audit.opened(
-            job.run_id, principal, job.session, writer, code_sha256=started["code_hash"], module=job.module.hash
-        )
+        writer, alive = await legs.write(self._floor, job, code, begin, prefix=prefix, first=first)
         drive = self._runner.launch(job, writer, ahead)
-        if not Liveness.alive(alive):
+        if not alive:
             drive.stop(REVOKED)
         return drive
 
@@ -117,12 +91,12 @@ class Opening:
         body: dict[str, JSON] = {"diagnostics": views.diagnostics(found.diagnostics), "logs": []}
         stats = {"tool_calls": 0, "duration_ms": max(0, self._floor.clock() - created), "replays": 0}
         view = RunView(job.run_id, job.session, RunStatus.REJECTED, principal.agent, created, body, stats)
-        fields = _fields(job, RunStatus.REJECTED, code) | {"view": compact({"body": body, "stats": stats})}
+        fields = legs.fields(job, RunStatus.REJECTED, code) | {"view": compact({"body": body, "stats": stats})}
         entry = Entry(0, "ended", created, {"status": "rejected", "diagnostics": body["diagnostics"]})
         kept = self._floor.config.gateway.retention
         writer, _ = await self._floor.journal.open(job.run_id, fields, [entry], tenant=principal.tenant, now=created)
         self._floor.audit.rejected(
-            job.run_id, principal, job.session, writer, code_sha256=digest(code), keep_seconds=kept
+            job.run_id, principal, job.session, writer, code_sha256=legs.digest(code), keep_seconds=kept
         )
         await self._floor.journal.expire(job.run_id, kept)
         return view
@@ -139,26 +113,3 @@ def check_session(name: str) -> None:
 
 def new_run_id() -> str:
     return f"run_{secrets.token_hex(10)}"
-
-
-def digest(code: str) -> str:
-    """SHA-256 (hex) of a program's text."""
-    return hashlib.sha256(code.encode("utf-8", "replace")).hexdigest()
-
-
-def _fields(job: Job, status: RunStatus, code: str) -> dict[str, str | int | bytes]:
-    principal = job.principal
-    return {
-        "status": status.value,
-        "tenant": principal.tenant,
-        "token": principal.token_id,
-        "agent": principal.agent,
-        "sid": principal.sid,
-        "session": job.session,
-        "chain": compact(list(principal.chain)),
-        "created": job.created_at,
-        "updated": job.created_at,
-        "code": code.encode("utf-8", "replace"),
-        "module": job.module.hash,
-        **({"links": compact(dict(job.links))} if job.links else {}),
-    }

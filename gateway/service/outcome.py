@@ -23,6 +23,8 @@ class Outcome:
     value: JSON = None
     error: Mapping[str, JSON] | None = None
     waiting: Waiting | None = None
+    next: Mapping[str, JSON] | None = None
+    """What `continueWith` was given, as `{"state": value}`: the run has another leg."""
 
 
 @dataclass(slots=True)

@@ -41,6 +41,11 @@ class RunView:
         return self.status in (RunStatus.REJECTED, RunStatus.FAILED, RunStatus.REVOKED)
 
     @property
+    def next_leg(self) -> str | None:
+        """The run that this one was continued as."""
+        return self.links.get("continued_as")
+
+    @property
     def settled(self) -> bool:
         """Whether nothing more will happen by itself soon: it has ended, or waits for somebody."""
         if self.status is RunStatus.RUNNING:
@@ -95,7 +100,7 @@ def from_record(run_id: str, record: Mapping[str, str]) -> RunView:
 def links_of(record: Mapping[str, str]) -> dict[str, JSON]:
     """How a run hangs together with others, from its record."""
     links: dict[str, JSON] = orjson.loads(record.get("links", "{}"))
-    return links
+    return {**links, **({"continued_as": record["continued_as"]} if "continued_as" in record else {})}
 
 
 def steps(history: History) -> tuple[dict[str, JSON], ...]:

@@ -48,6 +48,8 @@ class Work:
         """Of calls that were asked for and not begun yet."""
         self._given: set[str] = set()
         self._served: set[int] = set()
+        self.next: Mapping[str, JSON] | None = None
+        """What the program wants its next leg to begin with, once it asked for one."""
         self.book = Book()
         self.completions: deque[tuple[int, Outcome]] = deque()
 
@@ -192,6 +194,8 @@ class Work:
         one = self.book.add(OpenCommand(command, call.at, call.until, _detail(command)))
         if ticket is not None:
             self._begin_tool(one, ticket)
+        elif command.kind == "continue":
+            self.next = self.next or command.args
         elif command.kind == "event":
             self.give_events(self._floor.clock())
         elif command.kind in ("state", "results"):

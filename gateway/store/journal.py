@@ -229,14 +229,29 @@ class Journal:
         found = await self._client.send("ZRANGE", keys.runs(tenant), 0, limit - 1, "REV")
         return [run_id.decode() for run_id in found]
 
-    async def expire(self, run_id: str, seconds: int) -> None:
-        """Give an ended run its remaining time to live."""
+    async def expire(self, run_id: str, seconds: int, *, record: bool = True) -> None:
+        """Give an ended run its remaining time to live; without `record`, all but its record."""
         digests = await self._client.send("SMEMBERS", keys.blobs(run_id))
-        own = [keys.run(run_id), keys.journal(run_id), keys.inbox(run_id), keys.blobs(run_id)]
+        own = [*([keys.run(run_id)] if record else []), keys.journal(run_id), keys.inbox(run_id), keys.blobs(run_id)]
         own += [keys.blob(run_id, digest.decode()) for digest in digests]
         await self._client.batch(
             [("ZREM", keys.alive(keys.shard(run_id)), run_id), *(("EXPIRE", key, seconds) for key in own)]
         )
+
+    async def expire_record(self, run_id: str, seconds: int) -> None:
+        """Give the record of a run its remaining time to live."""
+        await self._client.send("EXPIRE", keys.run(run_id), seconds)
+
+    async def point(self, run_id: str, leg: str) -> None:
+        """Let an ended run name a later leg than its next."""
+        await self._client.send("HSET", keys.run(run_id), "continued_as", leg)
+
+    async def last(self, run_id: str) -> Entry:
+        """The last entry of a journal, unchecked. Raises `NotFound`."""
+        elements = await self._client.send("LRANGE", keys.journal(run_id), -1, -1)
+        if not elements:
+            raise NotFound(f"The journal of {run_id} is no longer kept.")
+        return chain.entry(elements[0])
 
     # --- large values ------------------------------------------------------------------------------------------
 

@@ -150,6 +150,18 @@ async def test_a_tail_follows_a_run_to_its_end(shell: Shell, gateway: Live) -> N
     assert "call #2 fast:echo" in out
 
 
+async def test_a_run_of_several_legs_is_followed_and_each_leg_replays(shell: Shell, gateway: Live) -> None:
+    code = 'const all = [...(continued ?? []), "x".repeat(70_000)]; if (!all[1]) await continueWith(all); return 1'
+    run = await gateway.execute(code)
+    _, out, _ = await shell("runs", "tail", run["first"], "--json")
+    kinds = [(line["run_id"], line["k"]) for line in map(json.loads, out.splitlines())]
+    assert (run["first"], "ended") in kinds and kinds[-1] == (run["run_id"], "ended")
+    for leg, told in ((run["first"], "ends here (completed)"), (run["run_id"], "completed, after 0 steps")):
+        await exported(shell, {"run_id": leg})
+        code_, out, _ = await shell("runs", "replay", "run.jsonl")
+        assert code_ == 0 and told in out, out
+
+
 async def test_the_tail_of_all_runs_tells_what_comes(gateway: Live) -> None:
     token = await gateway.token()
     await gateway.execute("return 1")
