@@ -116,10 +116,11 @@ class Runs:
         return found[: max(1, min(limit, 1_000))]
 
     async def show(self, principal: Principal, run_id: str) -> RunView:
-        """The run with its steps, from its journal. Raises `NotFound`, `StoreCorrupt`."""
+        """The run with its steps and its timeline, from its journal. Raises `NotFound`, `StoreCorrupt`."""
         record = await own(self._floor, principal, run_id)
-        history = replay.read(await self._floor.journal.entries(run_id))
-        return replace(self._live_view(run_id, record), steps=views.steps(history))
+        entries = await self._floor.journal.entries(run_id)
+        told = views.told(entries, self._floor.audit.redactor)
+        return replace(self._live_view(run_id, record), steps=views.steps(replay.read(entries)), timeline=told)
 
     async def check(self, principal: Principal, code: str) -> dict[str, JSON]:
         """Type-check only: `{"ok", "diagnostics", "warnings"}`."""

@@ -180,6 +180,22 @@ async def test_the_tail_of_all_runs_tells_what_comes(gateway: Live) -> None:
         assert json.loads(await answer.content.readline())["error"]["code"] == "unauthenticated"
 
 
+async def test_a_shown_run_tells_what_happened_and_what_was_replayed(shell: Shell, gateway: Live) -> None:
+    code = f'const a = await tools.fast.add({{ a: 1, b: 2 }}); await waitFor("go"); throw new Error("{SECRET}")'
+    run = await gateway.execute(code)
+    await gateway.services.runs.signal(await gateway.principal(), run["run_id"], "go", None)
+    await gateway.services.runs.result(await gateway.principal(), run["run_id"], wait_seconds=20)
+    shown = await shell.json("runs", "show", run["run_id"])
+    assert [line["event"] for line in shown["timeline"]] == [
+        *("started", "step", "step", "waiting", "signalled", "resumed", "ended")
+    ]
+    assert [line.get("replayed") for line in shown["timeline"]] == [None, 1, 1, None, None, 2, None]
+    assert shown["timeline"][-1]["detail"] == "•••"
+    _, out, _ = await shell("runs", "show", run["run_id"])
+    told = [line.split() for line in out.splitlines()]
+    assert any(words[1:3] == ["#1", "fast:add"] and "done" in words for words in told if len(words) > 2), out
+
+
 async def test_forking_and_retrying(shell: Shell, gateway: Live) -> None:
     run = await gateway.execute(CODE)
     Path("other.ts").write_text(CODE.replace("a: 1", "a: 1").replace("sum,", "sum: sum * 2,"))
