@@ -49,6 +49,9 @@ class Limits(Model):
     result_mb: int = Field(
         default=32, ge=1, le=512, description="A result (or one argument object) over this fails the run."
     )
+    state_value_kb: int = Field(default=256, ge=1, le=32_768, description="One value of a session's `state`.")
+    state_keys: int = Field(default=1_000, ge=1, le=1_000_000, description="Keys of a session's `state`.")
+    state_mb: int = Field(default=16, ge=1, le=1_024, description="A session's `state`, keys and values together.")
     code_kb: int = Field(default=256, ge=1, le=4_096, description="Size of a program's text.")
 
 

@@ -17,10 +17,11 @@ from gateway.service.again import Again
 from gateway.service.archive import Archive
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor, Job
-from gateway.service.opening import Opening, check_session, new_run_id
+from gateway.service.opening import Opening, new_run_id
 from gateway.service.outcome import CANCELLED
 from gateway.service.publish import Publisher
 from gateway.service.runner import Runner
+from gateway.service.session_desk import SessionDesk
 from gateway.service.talk import load_ahead
 from gateway.service.views import RunView, from_record
 from gateway.service.visible import latest, may_see, newest, own
@@ -39,6 +40,7 @@ class Runs:
         self._opening = Opening(floor, publisher, runner)
         self.again = Again(floor, self._opening, runner)
         self.archive = Archive(floor)
+        self.sessions = SessionDesk(floor, self.cancel)
 
     async def execute(
         self,
@@ -51,7 +53,7 @@ class Runs:
     ) -> RunView:
         """Check a program and, if it passes, run it; returns when it has ended, waits for somebody, or after
         `wait_seconds`. Raises `UsageError`, `Busy`, `StoreUnavailable`, `CheckerUnavailable`: then there is no run."""
-        check_session(session)
+        await self._opening.check_session(principal, session)
         self._opening.check_room()
         published = self._opening.published(principal)
         parsed = await self._opening.parsed(code)

@@ -25,6 +25,8 @@ from gateway.service.views import RunView
 from gateway.store.client import Command
 
 LONG_TEXT = 16_384
+SESSIONS_KNOWN = 10_000
+"""Sessions that are remembered to be there, so that nobody has to ask."""
 SESSION_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -33,12 +35,33 @@ class Opening:
         self._floor = floor
         self._publisher = publisher
         self._runner = runner
+        self._sessions: set[tuple[str, str]] = set()
 
     def check_room(self) -> None:
         """Raises `Busy` when there are as many runs as there may be."""
         settings = self._floor.config.gateway
         if len(self._runner.drives) >= settings.max_active_runs + settings.max_queued_runs:
             raise Busy("The gateway has as many runs as it may.", fix="Try again shortly.")
+
+    async def check_session(self, principal: Principal, name: str) -> None:
+        """Raises `UsageError` for what is no name of a session, and for a new one over `max_sessions`."""
+        if not SESSION_NAME.fullmatch(name):
+            raise UsageError(
+                f"session {name[:80]!r} is no session name.",
+                fix="Use 1 to 64 letters, digits, dots, dashes and underscores.",
+            )
+        one = (principal.sid, name)
+        if one not in self._sessions:
+            known, count = await self._floor.sessions.room(*one)
+            most = self._floor.config.gateway.max_sessions
+            if not known and count >= most:
+                raise UsageError(
+                    f"The token has {count} sessions, max_sessions = {most}.",
+                    fix="Use one of them, or delete some: gateway sessions list|delete.",
+                )
+            if len(self._sessions) >= SESSIONS_KNOWN:
+                self._sessions.clear()
+            self._sessions.add(one)
 
     def published(self, principal: Principal) -> Published:
         """The module of what the principal may call now."""
@@ -100,15 +123,6 @@ class Opening:
         )
         await self._floor.journal.expire(job.run_id, kept)
         return view
-
-
-def check_session(name: str) -> None:
-    """Raises `UsageError` for what is no name of a session."""
-    if not SESSION_NAME.fullmatch(name):
-        raise UsageError(
-            f"session {name[:80]!r} is no session name.",
-            fix="Use 1 to 64 letters, digits, dots, dashes and underscores.",
-        )
 
 
 def new_run_id() -> str:

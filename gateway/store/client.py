@@ -82,6 +82,8 @@ class Client:
 
     async def batch(self, commands: Sequence[Command]) -> list[Any]:
         """Several commands in one round trip (on a cluster: in parallel), their replies in order."""
+        if not commands:
+            return []
         cancelled = _cancellations()
         try:
             replies = await self._once(commands)

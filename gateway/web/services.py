@@ -32,7 +32,30 @@ class Archive(Protocol):
     def tail_all(self, principal: Principal) -> AsyncIterator[JSON]: ...
 
 
+class Sessions(Protocol):
+    async def list(
+        self, principal: Principal, *, agent: str | None = None, token: str | None = None
+    ) -> list[dict[str, JSON]]: ...
+
+    async def show(
+        self, principal: Principal, name: str, *, agent: str | None = None, token: str | None = None
+    ) -> dict[str, JSON]: ...
+
+    async def delete(
+        self,
+        principal: Principal,
+        name: str,
+        *,
+        agent: str | None = None,
+        token: str | None = None,
+        cancel: bool = False,
+    ) -> dict[str, JSON]: ...
+
+
 class Runs(Protocol):
+    @property
+    def sessions(self) -> Sessions: ...
+
     @property
     def again(self) -> Again: ...
 
