@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from gateway.engine import frames, replay
+from gateway.engine.questions import Question, open_question
 from gateway.errors import Conflict, UsageError
 from gateway.model import JSON, Principal, RunStatus
 from gateway.service import ending, views
@@ -132,6 +133,12 @@ class Runs:
             "diagnostics": views.diagnostics(found.diagnostics),
             "warnings": views.diagnostics(found.warnings),
         }
+
+    async def question(self, principal: Principal, run_id: str) -> Question | None:
+        """What the run asks of a person, where a form in its own client may answer it. Raises `NotFound`."""
+        run_id, _ = await latest(self._floor, principal, run_id)
+        history = replay.read(await self._floor.journal.entries(run_id))
+        return open_question(history)
 
     async def signal(self, principal: Principal, run_id: str, name: str, payload: JSON) -> None:
         """Deliver an event to a run: to its oldest `waitFor(name)`, now or later. Raises `NotFound`, `Conflict`."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from codegen.render import Module
 from gateway.config import Config
+from gateway.engine.questions import Question
 from gateway.engine.record import Filter
 from gateway.model import JSON, Catalog, Grant, Principal, ServerStatus, Tool
 from gateway.service.audit_read import Page
@@ -89,6 +90,8 @@ class Runs(Protocol):
     ) -> list[RunView]: ...
 
     async def show(self, principal: Principal, run_id: str) -> RunView: ...
+
+    async def question(self, principal: Principal, run_id: str) -> Question | None: ...
 
     async def check(self, principal: Principal, code: str) -> dict[str, JSON]: ...
 
