@@ -11,7 +11,7 @@ import orjson
 
 from gateway.engine.values import shown
 from gateway.model import JSON, RunStatus
-from gateway.service import legs
+from gateway.service import legs, nearing
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor, compact
 from gateway.service.outcome import Outcome
@@ -104,8 +104,9 @@ def _view(floor: Floor, drive: Drive, outcome: Outcome | None, result: dict[str,
         body["error"] = dict(outcome.error)
     if outcome is not None and outcome.waiting is not None:
         body["waiting"] = waiting_dict(outcome.waiting, job.run_id)
-    if job.warnings or trace.warnings:
-        body["warnings"] = diagnostics([*job.warnings, *trace.warnings])
+    warned = [*job.warnings, *trace.warnings, *nearing.warnings(floor, drive)]
+    if warned:
+        body["warnings"] = diagnostics(warned)
     if trace.logs_dropped:
         cap = floor.config.gateway.limits.run_log_kb
         dropped = {"lines": trace.logs_dropped, "limit": f"run_log_kb = {cap}"}

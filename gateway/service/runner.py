@@ -18,7 +18,7 @@ from gateway.engine.states import TERMINAL
 from gateway.errors import GatewayError, NotFound, StoreError, Unauthenticated
 from gateway.model import Principal, RunStatus
 from gateway.sandbox.pool import Process
-from gateway.service import ending, legs, mail
+from gateway.service import ending, legs, mail, retention
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor, Job, RuntimeModule
 from gateway.service.outcome import CANCELLED, ELSEWHERE, REVOKED, Outcome
@@ -53,6 +53,7 @@ class Runner:
         self._tasks.start(self._look_after(), name="wake-ups")
         self._tasks.start(self._hear(), name="bus")
         self._tasks.start(self._watch_liveness(), name="liveness")
+        self._tasks.start(retention.keep_trimmed(self._floor), name="retention")
 
     async def close(self) -> None:
         """Stop all drives; their runs go on when a gateway is up again, here or elsewhere."""

@@ -45,6 +45,8 @@ class Writer:
     """What had been posted for the run when it was claimed, oldest first."""
     packed: tuple[int, bytes] = (0, chain.GENESIS)
     """How many entries are in packed elements, and the hash after them."""
+    size: int = 0
+    """Bytes of the journal, as it lay in the store when it was claimed and has grown since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Append:
     command: Command
     head: bytes
     entries: tuple[Entry, ...]
+    size: int
 
 
 class Journal:
@@ -87,7 +90,8 @@ class Journal:
                 self._client.call(OPEN, [keys.run(run_id), keys.journal(run_id)], args),
             ]
         )
-        writer = Writer(run_id, self._lease(run_id, 1, asked), len(entries), head, list(entries))
+        size = sum(map(len, elements))
+        writer = Writer(run_id, self._lease(run_id, 1, asked), len(entries), head, list(entries), size=size)
         return writer, replies[: len(first)]
 
     async def claim(self, run_id: str) -> Writer | None:
@@ -117,7 +121,8 @@ class Journal:
                 lease = self._lease(run_id, int(claimed[1]), asked)
                 packed = chain.packed(elements, len(entries))
                 inbox = [orjson.loads(one) for one in messages]
-                return Writer(run_id, lease, len(entries), head, entries, _record(raw), inbox, packed)
+                size = sum(map(len, elements))
+                return Writer(run_id, lease, len(entries), head, entries, _record(raw), inbox, packed, size)
         return None
 
     def prepare(self, writer: Writer, entries: Sequence[Entry], fields: Fields | None = None) -> Append:
@@ -126,7 +131,7 @@ class Journal:
         pairs = _pairs(fields or {})
         args = [writer.lease.epoch, writer.length, uuid.uuid4().hex, head, len(pairs) // 2, *pairs, *elements]
         keys_ = [keys.run(writer.run_id), keys.journal(writer.run_id)]
-        return Append(self._client.call(APPEND, keys_, args), head, tuple(entries))
+        return Append(self._client.call(APPEND, keys_, args), head, tuple(entries), sum(map(len, elements)))
 
     async def commit(
         self, writer: Writer, append: Append, first: Sequence[Command] = (), *, pack: bool = False
@@ -145,6 +150,7 @@ class Journal:
             )
         writer.head, writer.length = append.head, writer.length + len(append.entries)
         writer.entries.extend(append.entries)
+        writer.size += append.size
         if after and replies.pop():
             writer.packed = writer.length, writer.head
         return replies
