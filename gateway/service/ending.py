@@ -14,7 +14,7 @@ from gateway.model import JSON, RunStatus
 from gateway.service import legs, nearing
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor, compact
-from gateway.service.outcome import Outcome
+from gateway.service.outcome import Outcome, Trace
 from gateway.service.views import RunView, diagnostics, waiting_dict
 from gateway.store.client import Command
 
@@ -97,7 +97,7 @@ def _result(floor: Floor, drive: Drive, outcome: Outcome) -> tuple[dict[str, Any
 
 
 def _view(floor: Floor, drive: Drive, outcome: Outcome | None, result: dict[str, Any]) -> RunView:
-    trace, history, job = drive.trace, drive.pen.history, drive.job
+    trace, history, job = _trace(drive, outcome), drive.pen.history, drive.job
     status = RunStatus.RUNNING if outcome is None or outcome.status is None else outcome.status
     body: dict[str, JSON] = {**result, "logs": list(trace.logs)}
     if outcome is not None and outcome.error is not None:
@@ -127,6 +127,15 @@ def _view(floor: Floor, drive: Drive, outcome: Outcome | None, result: dict[str,
         tuple(trace.emitted),
         job.links,
     )
+
+
+def _trace(drive: Drive, outcome: Outcome | None) -> Trace:
+    """What the program has said. One that was stopped asleep, or on its way back, had said more than its process."""
+    trace, record = drive.trace, drive.pen.writer.record
+    if outcome is None or outcome.status not in (RunStatus.CANCELLED, RunStatus.REVOKED) or "view" not in record:
+        return trace
+    kept = Trace.kept(orjson.loads(record["view"]))
+    return kept if len(kept.logs) + len(kept.emitted) > len(trace.logs) + len(trace.emitted) else trace
 
 
 def _stored(seen: RunView) -> str:

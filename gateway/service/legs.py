@@ -13,6 +13,7 @@ from typing import Any
 
 from gateway.model import JSON, Entry, Principal, RunStatus
 from gateway.service.floor import Floor, Job, compact
+from gateway.service.views import diagnostics
 from gateway.store.client import Command
 from gateway.store.journal import Writer
 from gateway.store.liveness import Liveness
@@ -77,6 +78,7 @@ def fields(job: Job, status: RunStatus, code: str) -> dict[str, str | int | byte
         "updated": job.created_at,
         "code": code.encode("utf-8", "replace"),
         "module": job.module.hash,
+        **({"warnings": compact(diagnostics(job.warnings))} if job.warnings else {}),
         **({"links": compact(dict(job.links))} if job.links else {}),
     }
 

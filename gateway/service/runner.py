@@ -16,7 +16,7 @@ from gateway.engine import program
 from gateway.engine.replay import Call
 from gateway.engine.states import TERMINAL
 from gateway.errors import GatewayError, NotFound, StoreError, Unauthenticated
-from gateway.model import Principal, RunStatus
+from gateway.model import Diagnostic, Principal, RunStatus
 from gateway.sandbox.pool import Process
 from gateway.service import ending, legs, mail, retention
 from gateway.service.drive import Drive
@@ -241,7 +241,8 @@ class Runner:
         module = RuntimeModule.from_json(record["module"], stored or {"tools": {}, "wrapped": []})
         text = program.parse(record["code"]).run_text
         links = orjson.loads(record.get("links", "{}"))
-        return Job(run_id, principal, record["session"], text, module, int(record["created"]), links=links)
+        warnings = tuple(Diagnostic(**found) for found in orjson.loads(record.get("warnings", "[]")))
+        return Job(run_id, principal, record["session"], text, module, int(record["created"]), warnings, links)
 
     # --- loops -------------------------------------------------------------------------------------------------
 
