@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.engine import exported
 from gateway.engine.chain import GENESIS
-from gateway.errors import Unauthenticated
+from gateway.errors import Busy, Unauthenticated
 from gateway.model import JSON, Entry, Principal
 from gateway.service import legs
 from gateway.service.floor import Floor
@@ -20,6 +20,8 @@ LOOK_SECONDS = 0.25
 LOOK_AT_ALL_SECONDS = 0.5
 """All runs at once are more to look at."""
 NEWEST = 1_000
+MOST_FOLLOWERS = 64
+"""Streams at once on this replica: each looks into the store again and again."""
 NEXT_LEG_SECONDS = 60.0
 """A leg whose gateway died in the very moment takes this long at most to be begun by another."""
 SIGN_OF_LIFE_SECONDS = 10.0
@@ -33,6 +35,7 @@ Lines = AsyncIterator[JSON]
 class Archive:
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
+        self._followers = 0
 
     async def export(self, principal: Principal, run_id: str) -> Lines:
         """The journal of a run so far, in the form of engine/exported.py. Raises `NotFound`."""
@@ -142,10 +145,16 @@ class Archive:
     async def _with_signs(self, lines: Lines, principal: Principal) -> Lines:
         """Most looks find nothing: of those, one in `SIGN_OF_LIFE_SECONDS` is told. Ends with an error when the
         token that follows is dead."""
+        if self._followers >= MOST_FOLLOWERS:
+            raise Busy("As many follow journals here as may.", fix="Try again later, or end another `runs tail`.")
+        self._followers += 1
         told = time.monotonic()
-        async for line in lines:
-            if line is None and not (principal.admin or await self._floor.liveness.is_alive(principal.chain)):
-                raise Unauthenticated("The token was revoked.", fix="Ask for a new one.")
-            if line is not None or time.monotonic() - told >= SIGN_OF_LIFE_SECONDS:
-                told = time.monotonic()
-                yield line
+        try:
+            async for line in lines:
+                if line is None and not (principal.admin or await self._floor.liveness.is_alive(principal.chain)):
+                    raise Unauthenticated("The token was revoked.", fix="Ask for a new one.")
+                if line is not None or time.monotonic() - told >= SIGN_OF_LIFE_SECONDS:
+                    told = time.monotonic()
+                    yield line
+        finally:
+            self._followers -= 1
