@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "Type-check a program",
     "run": "Run a program",
     "runs": "Runs: look at them, stop them, decide what they wait for",
+    "sessions": "Sessions: what their state holds, whose they are",
     "audit": "Who did what, and the proof that the record of it is whole",
     "doctor": "Find out what is wrong",
 }

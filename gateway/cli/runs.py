@@ -13,7 +13,8 @@ from gateway.cli.programs import explain, finish, print_findings
 from gateway.cli.remote import Api, segment, with_api
 
 _STATUSES = ("running", "waiting", "completed", "failed", "rejected", "cancelled", "revoked")
-_STEP_COLUMNS = ("cid", "kind", "server", "tool", "state", "attempts", "started", "ended")
+_FACTS = ("by", "until", "continues", "forked_from", "retry_of", "continued_as")
+_COLUMNS = ("time", "event", "line", "outcome", "ms", "replayed", "detail")
 
 
 @click.group("runs", cls=Group)
@@ -47,14 +48,31 @@ def list_(api: Api, as_json: bool, **query: Any) -> None:
 @json_option
 @with_api
 def show(api: Api, run_id: str, as_json: bool) -> None:
-    """A run with its steps."""
+    """A run, and what happened in it: each step, how it ended, and what was replayed."""
     run = api.get(f"/runs/{segment(run_id)}")
     if as_json:
         emit(run)
         return
-    steps = run.pop("steps")
+    del run["steps"]
+    timeline = run.pop("timeline")
     emit(run)
-    table(steps, _STEP_COLUMNS, empty="It has made no call.")
+    table(map(_row, timeline), _COLUMNS, empty="Nothing has happened in it.")
+
+
+def _row(line: dict[str, Any]) -> dict[str, Any]:
+    number = f"#{line['cid']} " if "cid" in line else ""
+    name = line["name"] if line["event"] == "step" else line["event"]
+    facts = (f"{fact} {line[fact]}" for fact in _FACTS if fact in line)
+    told = [*facts, *([line["detail"]] if "detail" in line else []), *(["copied"] if "copied" in line else [])]
+    return {
+        "time": line["at"][11:-1],
+        "event": f"{number}{name}",
+        "line": line.get("line"),
+        "outcome": line.get("state"),
+        "ms": line.get("ms"),
+        "replayed": line.get("replayed") or None,
+        "detail": ", ".join(told),
+    }
 
 
 @command.command()

@@ -34,6 +34,10 @@ class Limits(Model):
     run_steps: int = Field(
         default=100_000, ge=1, le=10_000_000, description="Commands of a run of every kind: calls, timers, state."
     )
+    run_journal_mb: int = Field(default=64, ge=1, le=4_096, description="A run's journal in the store.")
+    run_days: int = Field(
+        default=3_650, ge=1, le=36_500, description="Age at which a run may ask for nothing more, but another leg."
+    )
     run_frames_per_second: int = Field(
         default=20_000,
         ge=100,
@@ -49,6 +53,9 @@ class Limits(Model):
     result_mb: int = Field(
         default=32, ge=1, le=512, description="A result (or one argument object) over this fails the run."
     )
+    state_value_kb: int = Field(default=256, ge=1, le=32_768, description="One value of a session's `state`.")
+    state_keys: int = Field(default=1_000, ge=1, le=1_000_000, description="Keys of a session's `state`.")
+    state_mb: int = Field(default=16, ge=1, le=1_024, description="A session's `state`, keys and values together.")
     code_kb: int = Field(default=256, ge=1, le=4_096, description="Size of a program's text.")
 
 
@@ -140,7 +147,7 @@ class GatewaySettings(Model):
     )
     retention: Duration = Field(
         default=30 * 86_400,
-        description="How long ended runs and their journals are kept.",
+        description="How long ended runs and their journals are kept; of a run what was set when it ended.",
         json_schema_extra=RELOADABLE,
     )
     max_sessions: int = Field(

@@ -86,6 +86,15 @@ def open_sealed(elements: Iterable[bytes], head: bytes = GENESIS, first: int = 0
     return head, entries
 
 
+def entry(element: bytes) -> Entry:
+    """One element for itself, unchecked but for its form. Raises `StoreCorrupt`."""
+    try:
+        seq = int(orjson.loads(element[DIGEST:])["seq"])
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise _bad(0, "it is not a journal entry") from error
+    return _entry(seq, element[DIGEST:])
+
+
 def _entry(seq: int, body: bytes) -> Entry:
     try:
         data: dict[str, JSON] = orjson.loads(body)

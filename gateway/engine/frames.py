@@ -49,7 +49,8 @@ _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 class Start:
     """The program and its world. `code` is a TypeScript module whose default export is the async function to run;
     `tools` maps namespace → function → [server, tool]; `seed` is 32 hex digits; `now` is the clock (ms); `limits` has
-    caps under their names in the configuration. Commands up to the cid `replayed` come without their lines."""
+    caps under their names in the configuration. Commands up to the cid `replayed` come without their lines.
+    `continued` is `{"v": state}` in a leg that another one has continued with."""
 
     run: str
     code: str
@@ -58,6 +59,7 @@ class Start:
     tools: Mapping[str, Mapping[str, tuple[str, str]]]
     limits: Mapping[str, int]
     replayed: int = 0
+    continued: Mapping[str, JSON] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,8 @@ def _wire(frame: HostFrame) -> dict[str, Any]:
     match frame:
         case Start():
             fields = ("run", "code", "seed", "now", "tools", "limits", "replayed")
-            return {"t": "start"} | {name: getattr(frame, name) for name in fields}
+            leg = {} if frame.continued is None else {"continued": frame.continued["v"]}
+            return {"t": "start"} | {name: getattr(frame, name) for name in fields} | leg
         case Go():
             return {"t": "go"}
         case Deliver():

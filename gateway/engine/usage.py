@@ -17,7 +17,9 @@ from gateway.engine.forms import level, read_function
 from gateway.engine.lexer import LINE_BREAK, Token, lex
 from gateway.engine.program import Program
 
-WORLD = frozenset({"sleep", "approve", "ask", "waitFor", "state", "results", "progress", "emit", "continueWith"})
+WORLD = frozenset(
+    {"sleep", "approve", "ask", "waitFor", "state", "results", "progress", "emit", "continueWith", "continued"}
+)
 """The gateway's own globals: to misuse one is as bad as to misuse a tool."""
 
 _ASSIGNS = frozenset({"=", "+=", "-=", "*=", "%=", "**=", "<<=", ">>=", ">>>=", "&=", "|=", "^=", "&&=", "||=", "??="})

@@ -36,8 +36,14 @@ declare const results: {
   get<T = any>(handle: string): Promise<T>;
 };
 
-/** Ends this leg of a long run and starts the program's next one, with `next` and a fresh journal. It never returns. */
+/**
+ * Ends this leg of a long run and starts the next: the same program from its beginning, with a fresh journal and with
+ * `next` as `continued`. It never returns. For loops that go on for months.
+ */
 declare function continueWith(next: unknown): Promise<never>;
+
+/** What the leg before gave to `continueWith`; undefined in the first one. */
+declare const continued: any;
 
 /** Tells the waiting client how far the program is. */
 declare function progress(done: number, total?: number, message?: string): void;

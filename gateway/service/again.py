@@ -10,8 +10,9 @@ from gateway.engine import prefix, replay
 from gateway.engine.states import TERMINAL
 from gateway.errors import Conflict, Unauthenticated, UsageError
 from gateway.model import JSON, Entry, Principal, RunStatus
+from gateway.service import legs
 from gateway.service.floor import Floor, Job
-from gateway.service.opening import Opening, check_session, new_run_id
+from gateway.service.opening import Opening, new_run_id
 from gateway.service.runner import Runner
 from gateway.service.visible import own
 
@@ -32,8 +33,6 @@ class Again:
         way, with `code` if that is given. Returns its id; a `code` that does not pass makes it `rejected`.
 
         Raises `NotFound`, `UsageError`, `Conflict` when the run's token is dead."""
-        if session is not None:
-            check_session(session)
         record = await own(self._floor, principal, run_id)
         entries = await self._floor.journal.entries(run_id)
         cut = prefix.place_of_call(entries, at)
@@ -42,7 +41,9 @@ class Again:
             there = f"It has 1 to {last}" if last else "It has asked for nothing"
             raise UsageError(f"{run_id} has no command {at}.", fix=f"{there}; see `gateway runs show {run_id}`.")
         job = await self._job(run_id, record, {"forked_from": {"run_id": run_id, "at": at}})
-        job = job if session is None else replace(job, session=session)
+        if session is not None:
+            await self._opening.check_session(job.principal, session)
+            job = replace(job, session=session)
         return await self._open(job, record["code"] if code is None else code, code is not None, entries, cut)
 
     async def retry(self, principal: Principal, run_id: str, *, from_start: bool = False) -> str:
@@ -85,7 +86,10 @@ class Again:
                 return job.run_id
         taken = prefix.take(entries, cut, again=again, now=job.created_at)
         source = str(job.links.get("retry_of") or job.links["forked_from"]["run_id"])
-        before = await self._floor.journal.copies(source, job.run_id, prefix.blobs(taken))
+        handed = entries[0].data.get("continued") or {}
+        blobs = prefix.blobs([*taken, ("started", handed)])
+        before = await self._floor.journal.copies(source, job.run_id, blobs)
+        job = replace(job, continued=await legs.state(self._floor, source, handed or None))
         kept = {"seed", "now", "continued"} if taken else {"continued"}
         begin = {"seed": secrets.token_hex(16), **{k: v for k, v in entries[0].data.items() if k in kept}}
         await self._opening.open(job, code, {**begin, **job.links}, prefix=taken, first=before)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gateway.engine import exported
 from gateway.engine.chain import GENESIS
-from gateway.errors import Unauthenticated
+from gateway.errors import Busy, Unauthenticated
 from gateway.model import JSON, Entry, Principal
+from gateway.service import legs
 from gateway.service.floor import Floor
 from gateway.service.visible import may_see, newest, own
 
@@ -18,6 +20,10 @@ LOOK_SECONDS = 0.25
 LOOK_AT_ALL_SECONDS = 0.5
 """All runs at once are more to look at."""
 NEWEST = 1_000
+MOST_FOLLOWERS = 64
+"""Streams at once on this replica: each looks into the store again and again."""
+NEXT_LEG_SECONDS = 60.0
+"""A leg whose gateway died in the very moment takes this long at most to be begun by another."""
 SIGN_OF_LIFE_SECONDS = 10.0
 _LIVE = ("running", "waiting")
 _GLANCE = ("length", "token", "chain")
@@ -29,6 +35,7 @@ Lines = AsyncIterator[JSON]
 class Archive:
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
+        self._followers = 0
 
     async def export(self, principal: Principal, run_id: str) -> Lines:
         """The journal of a run so far, in the form of engine/exported.py. Raises `NotFound`."""
@@ -36,7 +43,8 @@ class Archive:
         return self._exported(run_id, record)
 
     async def tail(self, principal: Principal, run_id: str) -> Lines:
-        """The entries of a run's journal, those there are and then each as it is written, until the run has ended.
+        """The entries of a run's journal, those there are and then each as it is written, until the run has ended;
+        through all legs of one that was continued.
         Raises `NotFound`."""
         await own(self._floor, principal, run_id)
         return self._with_signs(self._followed(run_id), principal)
@@ -71,6 +79,9 @@ class Archive:
             yield exported.line(run_id, whole, redactor, hashes=True)
 
     async def _whole(self, run_id: str, entry: Entry) -> Entry:
+        handed = entry.data.get("continued")
+        if handed is not None:
+            return replace(entry, data={**entry.data, "continued": await legs.state(self._floor, run_id, handed)})
         if "blob" not in entry.data:
             return entry
         value = await self._floor.journal.blob(run_id, entry.data["blob"])
@@ -80,13 +91,17 @@ class Archive:
     # --- following ---------------------------------------------------------------------------------------------
 
     async def _followed(self, run_id: str) -> Lines:
-        head, length = GENESIS, 0
+        head, length, begins_by = GENESIS, 0, 0.0
         while True:
             head, entries, status = await self._floor.journal.news(run_id, head, length)
             for entry in entries:
                 yield self._line(run_id, entry)
             length += len(entries)
-            if status not in _LIVE and not entries:
+            if entries:
+                begins_by = time.monotonic() + NEXT_LEG_SECONDS
+            if entries and "continued_as" in entries[-1].data:
+                run_id, head, length = entries[-1].data["continued_as"], GENESIS, 0
+            elif status not in _LIVE and not entries and (status or length or time.monotonic() > begins_by):
                 return
             if not entries:
                 yield None
@@ -130,10 +145,16 @@ class Archive:
     async def _with_signs(self, lines: Lines, principal: Principal) -> Lines:
         """Most looks find nothing: of those, one in `SIGN_OF_LIFE_SECONDS` is told. Ends with an error when the
         token that follows is dead."""
+        if self._followers >= MOST_FOLLOWERS:
+            raise Busy("As many follow journals here as may.", fix="Try again later, or end another `runs tail`.")
+        self._followers += 1
         told = time.monotonic()
-        async for line in lines:
-            if line is None and not (principal.admin or await self._floor.liveness.is_alive(principal.chain)):
-                raise Unauthenticated("The token was revoked.", fix="Ask for a new one.")
-            if line is not None or time.monotonic() - told >= SIGN_OF_LIFE_SECONDS:
-                told = time.monotonic()
-                yield line
+        try:
+            async for line in lines:
+                if line is None and not (principal.admin or await self._floor.liveness.is_alive(principal.chain)):
+                    raise Unauthenticated("The token was revoked.", fix="Ask for a new one.")
+                if line is not None or time.monotonic() - told >= SIGN_OF_LIFE_SECONDS:
+                    told = time.monotonic()
+                    yield line
+        finally:
+            self._followers -= 1

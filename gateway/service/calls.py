@@ -178,7 +178,9 @@ async def _state(floor: Floor, job: Job, args: Any) -> JSON:
         case {"op": "get", "key": str(key)}:
             return await floor.sessions.get(job.principal.sid, job.session, key)
         case {"op": "set", "key": str(key)}:
-            await floor.sessions.set(job.principal.sid, job.session, key, args.get("value"))
+            await floor.sessions.set(
+                job.principal.sid, job.session, key, args.get("value"), floor.config.gateway.limits
+            )
             return None
         case {"op": "delete", "key": str(key)}:
             return await floor.sessions.unset(job.principal.sid, job.session, key)

@@ -47,6 +47,9 @@ LATE_SECONDS = 0.02
 REPLAYED_AT_ONCE = 500
 """Recorded completions in one frame."""
 
+LEG_MS = 1_000
+"""A leg takes at least this long, so that a loop of `continueWith` alone does not fill the store."""
+
 ATTEMPTS = 2
 """Processes spent on a run whose process dies by itself, or whose replay diverges, before it gives up."""
 
@@ -240,8 +243,8 @@ class Drive:
             await work.start()
             if self._mail and await self._read_mail():
                 await work.start()
-            if self._end is not None:
-                return await self._finish(self._end)
+            if self._end is not None or work.next is not None:
+                return await self._finish()
             if not work.book and not work.completions:
                 raise ProgramFailed(
                     "The program waits for something that nothing can resolve: no call, timer or event is under way.",
@@ -290,15 +293,20 @@ class Drive:
         self._write_delivered()
         self.pen.flush_soon()
 
-    async def _finish(self, end: End) -> Outcome:
-        """The program has settled; calls that it did not await come to their end before the run does."""
+    async def _finish(self) -> Outcome:
+        """The program has settled, or goes on in another leg; calls that it did not await come to their end first."""
+        if self._end is None:
+            await self._talk.close()
+            await asyncio.sleep(max(0, self.job.created_at + LEG_MS - self._floor.clock()) / 1000)
         for one in await self.work.finish_calls():
             text = f"{one.command.name} was not awaited: the program had ended when it finished."
             self.trace.warnings.append(Diagnostic(one.command.line, 1, text))
         self._now = max(self._now, self._floor.clock())
         while self.work.completions:
             self.work.write_done(*self.work.completions.popleft(), self._now)
-        return ended(end)
+        if self._end is None:
+            return Outcome(RunStatus.COMPLETED, next=self.work.next)
+        return ended(self._end)
 
     def _may_send(self) -> bool:
         return self._stopping is None

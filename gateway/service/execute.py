@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from gateway.engine import frames, replay
+from gateway.engine.questions import Question, open_question
 from gateway.errors import Conflict, UsageError
 from gateway.model import JSON, Principal, RunStatus
 from gateway.service import ending, views
@@ -17,13 +18,14 @@ from gateway.service.again import Again
 from gateway.service.archive import Archive
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor, Job
-from gateway.service.opening import Opening, check_session, new_run_id
+from gateway.service.opening import Opening, new_run_id
 from gateway.service.outcome import CANCELLED
 from gateway.service.publish import Publisher
 from gateway.service.runner import Runner
+from gateway.service.session_desk import SessionDesk
 from gateway.service.talk import load_ahead
 from gateway.service.views import RunView, from_record
-from gateway.service.visible import may_see, newest, own
+from gateway.service.visible import latest, may_see, newest, own
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
 
@@ -39,6 +41,7 @@ class Runs:
         self._opening = Opening(floor, publisher, runner)
         self.again = Again(floor, self._opening, runner)
         self.archive = Archive(floor)
+        self.sessions = SessionDesk(floor, self.cancel)
 
     async def execute(
         self,
@@ -51,7 +54,7 @@ class Runs:
     ) -> RunView:
         """Check a program and, if it passes, run it; returns when it has ended, waits for somebody, or after
         `wait_seconds`. Raises `UsageError`, `Busy`, `StoreUnavailable`, `CheckerUnavailable`: then there is no run."""
-        check_session(session)
+        await self._opening.check_session(principal, session)
         self._opening.check_room()
         published = self._opening.published(principal)
         parsed = await self._opening.parsed(code)
@@ -73,12 +76,12 @@ class Runs:
         self, principal: Principal, run_id: str, *, wait_seconds: float = 0, on_progress: Progress | None = None
     ) -> RunView:
         """The run as it is now, or as soon as it has settled within `wait_seconds`. Raises `NotFound`."""
-        await own(self._floor, principal, run_id)
+        run_id, _ = await latest(self._floor, principal, run_id)
         return await self._wait(self._runner.drives.get(run_id), principal, run_id, wait_seconds, on_progress)
 
     async def cancel(self, principal: Principal, run_id: str) -> RunView:
         """Stop a run wherever it is. A run that has ended stays as it ended. Raises `NotFound`."""
-        await own(self._floor, principal, run_id)
+        run_id, _ = await latest(self._floor, principal, run_id)
         await self._stop(run_id)
         return await self.result(principal, run_id, wait_seconds=5)
 
@@ -116,10 +119,11 @@ class Runs:
         return found[: max(1, min(limit, 1_000))]
 
     async def show(self, principal: Principal, run_id: str) -> RunView:
-        """The run with its steps, from its journal. Raises `NotFound`, `StoreCorrupt`."""
+        """The run with its steps and its timeline, from its journal. Raises `NotFound`, `StoreCorrupt`."""
         record = await own(self._floor, principal, run_id)
-        history = replay.read(await self._floor.journal.entries(run_id))
-        return replace(self._live_view(run_id, record), steps=views.steps(history))
+        entries = await self._floor.journal.entries(run_id)
+        told = views.told(entries, self._floor.audit.redactor)
+        return replace(self._live_view(run_id, record), steps=views.steps(replay.read(entries)), timeline=told)
 
     async def check(self, principal: Principal, code: str) -> dict[str, JSON]:
         """Type-check only: `{"ok", "diagnostics", "warnings"}`."""
@@ -130,21 +134,27 @@ class Runs:
             "warnings": views.diagnostics(found.warnings),
         }
 
+    async def question(self, principal: Principal, run_id: str) -> Question | None:
+        """What the run asks of a person, where a form in its own client may answer it. Raises `NotFound`."""
+        run_id, _ = await latest(self._floor, principal, run_id)
+        history = replay.read(await self._floor.journal.entries(run_id))
+        return open_question(history)
+
     async def signal(self, principal: Principal, run_id: str, name: str, payload: JSON) -> None:
         """Deliver an event to a run: to its oldest `waitFor(name)`, now or later. Raises `NotFound`, `Conflict`."""
-        await self._going_on(principal, run_id)
+        run_id = (await self._going_on(principal, run_id)).run_id
         await self._post(run_id, {"type": "event", "name": name, "payload": payload})
 
     async def answer(self, principal: Principal, run_id: str, value: JSON, *, cid: int | None = None) -> None:
         """Answer an `ask`. Raises `NotFound`, `Conflict` when nothing is asked."""
-        await self._waiting_for(principal, run_id, "input")
+        run_id = await self._waiting_for(principal, run_id, "input")
         await self._post(run_id, {"type": "answer", "value": value, "cid": cid, "by": principal.owner})
 
     async def approve(
         self, principal: Principal, run_id: str, *, approved: bool, comment: str | None = None, cid: int | None = None
     ) -> None:
         """Agree, or not, to what a run asks for. Raises `NotFound`, `Conflict` when nothing is to be approved."""
-        await self._waiting_for(principal, run_id, "approval")
+        run_id = await self._waiting_for(principal, run_id, "approval")
         by = principal.owner
         await self._post(run_id, {"type": "approval", "approved": approved, "comment": comment, "cid": cid, "by": by})
 
@@ -154,7 +164,7 @@ class Runs:
         """Decide about a call whose outcome is not known: `retry`, `supply` (with `value`) or `fail`."""
         if choice not in ("retry", "supply", "fail"):
             raise UsageError(f"{choice!r} is no choice.", fix="Say retry, supply or fail.")
-        await self._waiting_for(principal, run_id, "in_doubt")
+        run_id = await self._waiting_for(principal, run_id, "in_doubt")
         message = {"type": "resolve", "choice": choice, "value": value, "cid": cid, "by": principal.owner}
         await self._post(run_id, message)
 
@@ -163,38 +173,52 @@ class Runs:
         await self._runner.poke(run_id)
 
     async def _going_on(self, principal: Principal, run_id: str) -> RunView:
-        view = self._live_view(run_id, await own(self._floor, principal, run_id))
+        view = self._live_view(*await latest(self._floor, principal, run_id))
+        run_id = view.run_id
         if view.status not in (RunStatus.RUNNING, RunStatus.WAITING):
             raise Conflict(f"{run_id} has ended ({view.status}).")
         return view
 
-    async def _waiting_for(self, principal: Principal, run_id: str, what: str) -> None:
+    async def _waiting_for(self, principal: Principal, run_id: str, what: str) -> str:
+        """The run, or its last leg, which has to wait for `what`."""
         view = await self._going_on(principal, run_id)
+        run_id = view.run_id
         waiting = view.body.get("waiting")
         if waiting is None or waiting["for"] != what:
             now = f"it waits for {waiting['for']}" if waiting else "it is at work"
             raise Conflict(f"{run_id} does not wait for {what}: {now}.", fix=f"See `gateway runs show {run_id}`.")
+        return run_id
 
     # --- waiting -----------------------------------------------------------------------------------------------
 
     async def _wait(
         self, drive: Drive | None, principal: Principal, run_id: str, wait_seconds: float, on_progress: Progress | None
     ) -> RunView:
-        """Until the run has settled, or `wait_seconds` are over; it goes on all the same."""
+        """Until the run, or its last leg, has settled, or `wait_seconds` are over; it goes on all the same."""
         deadline = time.monotonic() + max(0.0, min(wait_seconds, LONGEST_WAIT))
         while True:
-            left = deadline - time.monotonic()
-            if drive is not None:
-                async with _reporting(drive, on_progress):
-                    settled = await _within(drive.settled, left)
-                view = drive.view if settled else ending.view(self._floor, drive)
-            if drive is None or view is None:
-                view = self._live_view(run_id, await own(self._floor, principal, run_id))
+            view = await self._after(drive, deadline - time.monotonic(), on_progress)
+            if view is None or view.next_leg is not None:
+                run_id, record = await latest(self._floor, principal, run_id)
+                view = self._live_view(run_id, record)
+            if view.next_leg is not None:
+                # It is about to begin.
+                view = replace(view, status=RunStatus.RUNNING)
             left = deadline - time.monotonic()
             if view.settled or left <= 0:
                 return view
-            await asyncio.sleep(min(POLL_SECONDS, left))
             drive = self._runner.drives.get(run_id)
+            if drive is None:
+                await asyncio.sleep(min(POLL_SECONDS, left))
+                drive = self._runner.drives.get(run_id)
+
+    async def _after(self, drive: Drive | None, seconds: float, on_progress: Progress | None) -> RunView | None:
+        """What a drive has left, or how it stands after `seconds`; None when that is not known here."""
+        if drive is None:
+            return None
+        async with _reporting(drive, on_progress):
+            settled = await _within(drive.settled, seconds)
+        return drive.view if settled else ending.view(self._floor, drive)
 
     def _live_view(self, run_id: str, record: Mapping[str, str]) -> RunView:
         drive = self._runner.drives.get(run_id)

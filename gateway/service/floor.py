@@ -75,7 +75,9 @@ class Job:
     created_at: int
     warnings: tuple[Diagnostic, ...] = ()
     links: Mapping[str, JSON] = field(default_factory=dict)
-    """Other runs that it comes from: `continues`, `forked_from`, `retry_of`."""
+    """Other runs that it comes from: `continues` and `first`, the legs before; `forked_from`, `retry_of`."""
+    continued: Mapping[str, JSON] | None = None
+    """What the leg before gave to `continueWith`, as `{"v": state}`."""
 
 
 def tool_key(server: str, tool: str) -> str:

@@ -87,7 +87,8 @@ class Book:
         same = [o for o in self if o.reason == first.reason]
         ends = [o.until for o in self if o.until is not None]
         since = min(o.since for o in same)
-        return Waiting(first.reason, since, min(ends, default=None), first.detail, tuple(o.command.cid for o in same))
+        detail = _calls(first.detail, len(same) - 1) if first.reason == "tool" else first.detail
+        return Waiting(first.reason, since, min(ends, default=None), detail, tuple(o.command.cid for o in same))
 
 
 def ends_by_itself(command: Command, now: int) -> int | None:
@@ -110,3 +111,8 @@ def told(command: Command) -> str:
     args: Any = command.args if isinstance(command.args, dict) else {}
     field = {"approve": "question", "ask": "message", "event": "event"}.get(command.kind)
     return str(args.get(field, ""))[:500] if field else command.name
+
+
+def _calls(name: str, more: int) -> str:
+    others = f" and {more} more calls" if more else ""
+    return f"{name}{others} {'have' if more else 'has'} not answered yet."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +14,7 @@ from gateway.errors import Busy, ProcessDied, UsageError
 from gateway.model import JSON, Entry, Principal, RunStatus
 from gateway.sandbox.checker import CheckResult
 from gateway.sandbox.pool import Process
-from gateway.service import views
+from gateway.service import legs, views
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor, Job, compact
 from gateway.service.outcome import REVOKED
@@ -24,11 +23,10 @@ from gateway.service.runner import Runner
 from gateway.service.views import RunView
 from gateway.store import keys
 from gateway.store.client import Command
-from gateway.store.journal import LEASE_MS
-from gateway.store.liveness import Liveness
-from gateway.store.sessions import Sessions
 
 LONG_TEXT = 16_384
+SESSIONS_KNOWN = 10_000
+"""Sessions that are remembered to be there, so that nobody has to ask."""
 SESSION_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -37,12 +35,33 @@ class Opening:
         self._floor = floor
         self._publisher = publisher
         self._runner = runner
+        self._sessions: set[tuple[str, str]] = set()
 
     def check_room(self) -> None:
         """Raises `Busy` when there are as many runs as there may be."""
         settings = self._floor.config.gateway
         if len(self._runner.drives) >= settings.max_active_runs + settings.max_queued_runs:
             raise Busy("The gateway has as many runs as it may.", fix="Try again shortly.")
+
+    async def check_session(self, principal: Principal, name: str) -> None:
+        """Raises `UsageError` for what is no name of a session, and for a new one over `max_sessions`."""
+        if not SESSION_NAME.fullmatch(name):
+            raise UsageError(
+                f"session {name[:80]!r} is no session name.",
+                fix="Use 1 to 64 letters, digits, dots, dashes and underscores.",
+            )
+        one = (principal.sid, name)
+        if one not in self._sessions:
+            known, count = await self._floor.sessions.room(*one)
+            most = self._floor.config.gateway.max_sessions
+            if not known and count >= most:
+                raise UsageError(
+                    f"The token has {count} sessions, max_sessions = {most}.",
+                    fix="Use one of them, or delete some: gateway sessions list|delete.",
+                )
+            if len(self._sessions) >= SESSIONS_KNOWN:
+                self._sessions.clear()
+            self._sessions.add(one)
 
     def published(self, principal: Principal) -> Published:
         """The module of what the principal may call now."""
@@ -71,45 +90,21 @@ class Opening:
         code: str,
         begin: Mapping[str, JSON],
         *,
-        prefix: Sequence[tuple[str, Mapping[str, JSON]]] = (),
+        prefix: Sequence[legs.Said] = (),
         first: Sequence[Command] = (),
         ahead: Process | None = None,
     ) -> Drive:
         """Write the run and drive it. `begin` are the `seed` and further fields of its `started` entry, `prefix`
         entries that come after that, `first` commands whose effect has to be durable before, `ahead` a process that
         has loaded the program. Raises `StoreUnavailable`."""
-        principal, now = job.principal, job.created_at
-        started: dict[str, JSON] = {
-            "code_hash": digest(code),
-            "module_hash": job.module.hash,
-            "now": now,
-            "chain": list(principal.chain),
-            **begin,
-        }
-        entries = [Entry(seq, kind, now, data) for seq, (kind, data) in enumerate([("started", started), *prefix])]
         await self._floor.modules.put(job.module.hash, job.module.as_json())
         if ahead is not None:
             # It computes while its record is written; nothing that it asks for is done before. Its drive sees it die.
             with contextlib.suppress(ProcessDied):
                 await ahead.send(Go())
-        writer, (alive, *_) = await self._floor.journal.open(
-            job.run_id,
-            _fields(job, RunStatus.RUNNING, code),
-            entries,
-            tenant=principal.tenant,
-            now=now,
-            look_at=self._floor.timers.at(2 * LEASE_MS),
-            first=[
-                Liveness.check(principal.chain),
-                *Sessions.touch(principal.sid, job.session, job.run_id, now),
-                *first,
-            ],
-        )
-        self._floor.audit.opened(
-            job.run_id, principal, job.session, writer, code_sha256=started["code_hash"], module=job.module.hash
-        )
+        writer, alive = await legs.write(self._floor, job, code, begin, prefix=prefix, first=first)
         drive = self._runner.launch(job, writer, ahead)
-        if not Liveness.alive(alive):
+        if not alive:
             drive.stop(REVOKED)
         return drive
 
@@ -119,48 +114,16 @@ class Opening:
         body: dict[str, JSON] = {"diagnostics": views.diagnostics(found.diagnostics), "logs": []}
         stats = {"tool_calls": 0, "duration_ms": max(0, self._floor.clock() - created), "replays": 0}
         view = RunView(job.run_id, job.session, RunStatus.REJECTED, principal.agent, created, body, stats)
-        fields = _fields(job, RunStatus.REJECTED, code) | {"view": compact({"body": body, "stats": stats})}
+        fields = legs.fields(job, RunStatus.REJECTED, code) | {"view": compact({"body": body, "stats": stats})}
         entry = Entry(0, "ended", created, {"status": "rejected", "diagnostics": body["diagnostics"]})
         kept = self._floor.config.gateway.retention
         writer, _ = await self._floor.journal.open(job.run_id, fields, [entry], tenant=principal.tenant, now=created)
         self._floor.audit.rejected(
-            job.run_id, principal, job.session, writer, code_sha256=digest(code), keep_seconds=kept
+            job.run_id, principal, job.session, writer, code_sha256=legs.digest(code), keep_seconds=kept
         )
         await self._floor.journal.expire(job.run_id, kept)
         return view
 
 
-def check_session(name: str) -> None:
-    """Raises `UsageError` for what is no name of a session."""
-    if not SESSION_NAME.fullmatch(name):
-        raise UsageError(
-            f"session {name[:80]!r} is no session name.",
-            fix="Use 1 to 64 letters, digits, dots, dashes and underscores.",
-        )
-
-
 def new_run_id(principal: Principal) -> str:
     return keys.run_id(principal.tenant, principal.agent)
-
-
-def digest(code: str) -> str:
-    """SHA-256 (hex) of a program's text."""
-    return hashlib.sha256(code.encode("utf-8", "replace")).hexdigest()
-
-
-def _fields(job: Job, status: RunStatus, code: str) -> dict[str, str | int | bytes]:
-    principal = job.principal
-    return {
-        "status": status.value,
-        "tenant": principal.tenant,
-        "token": principal.token_id,
-        "agent": principal.agent,
-        "sid": principal.sid,
-        "session": job.session,
-        "chain": compact(list(principal.chain)),
-        "created": job.created_at,
-        "updated": job.created_at,
-        "code": code.encode("utf-8", "replace"),
-        "module": job.module.hash,
-        **({"links": compact(dict(job.links))} if job.links else {}),
-    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.engine.frames import End
 from gateway.errors import Diverged, GatewayError
@@ -23,6 +24,8 @@ class Outcome:
     value: JSON = None
     error: Mapping[str, JSON] | None = None
     waiting: Waiting | None = None
+    next: Mapping[str, JSON] | None = None
+    """What `continueWith` was given, as `{"state": value}`: the run has another leg."""
 
 
 @dataclass(slots=True)
@@ -35,6 +38,13 @@ class Trace:
     emitted: list[Mapping[str, JSON]] = field(default_factory=list)
     emitted_bytes: int = 0
     warnings: list[Diagnostic] = field(default_factory=list)
+
+    @classmethod
+    def kept(cls, view: Mapping[str, Any]) -> Trace:
+        """What a run had said when it was last put to sleep, from its record."""
+        body = view.get("body", {})
+        dropped = body.get("omitted", {}).get("logs", {}).get("lines", 0)
+        return cls(list(body.get("logs", ())), logs_dropped=dropped, emitted=list(view.get("emitted", ())))
 
     def log(self, level: str, text: str, cap_bytes: int) -> None:
         # Empty lines are lines too.

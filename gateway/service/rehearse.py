@@ -70,8 +70,9 @@ class _Rehearsing:
         header, history = self._told.header, self._history
         text = program.parse(header["code"]).run_text
         begin = history.started
+        leg = begin.get("continued")
         caps = {name: cap for name, cap in header["limits"].items() if isinstance(cap, int)}
-        await process.send(Start(header["run_id"], text, begin["seed"], begin["now"], header["tools"], caps))
+        await process.send(Start(header["run_id"], text, begin["seed"], begin["now"], header["tools"], caps, 0, leg))
         await process.send(Go())
         turn = await self._turn(process)
         self._take(turn)

@@ -7,6 +7,8 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from weakref import WeakValueDictionary
 
 import orjson
 
@@ -14,9 +16,9 @@ from gateway.engine import program
 from gateway.engine.replay import Call
 from gateway.engine.states import TERMINAL
 from gateway.errors import GatewayError, NotFound, StoreError, Unauthenticated
-from gateway.model import Principal, RunStatus
+from gateway.model import Diagnostic, Principal, RunStatus
 from gateway.sandbox.pool import Process
-from gateway.service import ending, mail
+from gateway.service import ending, legs, mail, retention
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor, Job, RuntimeModule
 from gateway.service.outcome import CANCELLED, ELSEWHERE, REVOKED, Outcome
@@ -41,6 +43,7 @@ class Runner:
         self.tokens = tokens
         self._tasks = Tasks()
         self._closing = False
+        self._resuming: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._seen_store = time.monotonic()
         self.drives: dict[str, Drive] = {}
         self._waker = Waker(floor, self.drives, self._resume_safely)
@@ -51,6 +54,7 @@ class Runner:
         self._tasks.start(self._waker.sweep(), name="sweeper")
         self._tasks.start(self._hear(), name="bus")
         self._tasks.start(self._watch_liveness(), name="liveness")
+        self._tasks.start(retention.keep_trimmed(self._floor), name="retention")
 
     async def close(self) -> None:
         """Stop all drives; their runs go on when a gateway is up again, here or elsewhere."""
@@ -93,17 +97,30 @@ class Runner:
         await self._after(drive, outcome)
 
     async def _after(self, drive: Drive, outcome: Outcome) -> None:
-        """What nobody has to wait for."""
-        run_id = drive.job.run_id
+        """What nobody has to wait for. A run whose end could not be written is not ours to tidy up."""
+        job, goes_on = drive.job, outcome.next is not None
+        if drive.view is None or (goes_on and self._closing):
+            return
+        run_id = job.run_id
         try:
-            if drive.view is not None:
-                await drive.drop_mail()
+            await drive.drop_mail()
+            if goes_on:
+                await self._begin_next(job, job.principal)
             if outcome.status is RunStatus.WAITING and not self._closing:
                 await self._look_again(run_id)
             elif outcome.status in TERMINAL:
-                await ending.retire(self._floor, run_id)
+                await ending.retire(self._floor, run_id, job.links, goes_on=goes_on)
         except StoreError as error:
             log.warning("run %s was not tidied up: %s", run_id, error)
+
+    async def _begin_next(self, job: Job, principal: Principal) -> None:
+        """Begin the leg after a run that ended with `continueWith`, unless it has begun."""
+        record = await self._floor.journal.record(job.run_id)
+        begun = await legs.begin_next(self._floor, job, record, principal) if record else None
+        if begun is not None:
+            drive = self.launch(*begun[:2], None)
+            if not begun[2]:
+                drive.stop(REVOKED)
 
     async def _look_again(self, run_id: str) -> None:
         """What was posted while a run went to sleep was told to an owner that did not listen any more."""
@@ -147,8 +164,15 @@ class Runner:
 
     async def resume(self, run_id: str) -> None:
         """Take over a run that is due: wake it, or see that it has nothing to do yet."""
-        if run_id in self.drives or self._closing:
-            return
+        # Two at once would be each other's stranger: the second would find the lease held and go away.
+        lock = self._resuming.setdefault(run_id, asyncio.Lock())
+        async with lock:
+            if (drive := self.drives.get(run_id)) is not None:
+                drive.nudge()
+            elif not self._closing:
+                await self._resume(run_id)
+
+    async def _resume(self, run_id: str) -> None:
         try:
             writer = await self._floor.journal.claim(run_id)
         except NotFound:
@@ -164,7 +188,10 @@ class Runner:
             job = await self.job(run_id, writer.record, _nobody(writer.record))
             await self._settle(Drive(self._floor, job, writer), REVOKED)
             return
-        await self._take_over(Drive(self._floor, await self.job(run_id, writer.record, principal), writer))
+        job = await self.job(run_id, writer.record, principal)
+        handed = writer.entries[0].data.get("continued")
+        job = replace(job, continued=await legs.state(self._floor, run_id, handed))
+        await self._take_over(Drive(self._floor, job, writer))
 
     async def _take_over(self, drive: Drive) -> None:
         run_id, pen, now = drive.job.run_id, drive.pen, self._floor.clock()
@@ -197,9 +224,19 @@ class Runner:
         if record is None:
             await self._floor.timers.drop(run_id)
         elif record["status"] not in ("running", "waiting"):
-            await ending.retire(self._floor, run_id)
+            job = await self.job(run_id, record, _nobody(record))
+            if "continued_as" in record:
+                await self._begin_next(job, await self._principal(record))
+            await ending.retire(self._floor, run_id, job.links, goes_on="continued_as" in record)
         else:
             await self._floor.timers.set(run_id, int(record["lease_until"]) + 1)
+
+    async def _principal(self, record: Mapping[str, str]) -> Principal:
+        """Who a run acts as; nobody, if its token is dead."""
+        try:
+            return await self.tokens.principal(record["token"])
+        except Unauthenticated:
+            return _nobody(record)
 
     async def job(self, run_id: str, record: Mapping[str, str], principal: Principal) -> Job:
         """A run from its record."""
@@ -207,7 +244,8 @@ class Runner:
         module = RuntimeModule.from_json(record["module"], stored or {"tools": {}, "wrapped": []})
         text = program.parse(record["code"]).run_text
         links = orjson.loads(record.get("links", "{}"))
-        return Job(run_id, principal, record["session"], text, module, int(record["created"]), links=links)
+        warnings = tuple(Diagnostic(**found) for found in orjson.loads(record.get("warnings", "[]")))
+        return Job(run_id, principal, record["session"], text, module, int(record["created"]), warnings, links)
 
     # --- loops -------------------------------------------------------------------------------------------------
 
@@ -275,7 +313,7 @@ def _is_of(dead: frozenset[str], drive: Drive) -> bool:
     return not dead.isdisjoint(drive.job.principal.chain)
 
 
-def _nobody(record: dict[str, str]) -> Principal:
+def _nobody(record: Mapping[str, str]) -> Principal:
     """Enough of a principal to write the end of a run whose token is dead."""
     chain = tuple(orjson.loads(record["chain"]))
     return Principal(record["token"], record["agent"], "", record["tenant"], record["sid"], chain, ())

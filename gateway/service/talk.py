@@ -43,7 +43,7 @@ async def load_ahead(floor: Floor, job: Job, seed: str) -> Process | None:
 def _start(floor: Floor, job: Job, seed: str, now: int, replayed: int) -> Start:
     limits = floor.config.gateway.limits
     caps = {name: getattr(limits, name) for name in PROGRAM_CAPS}
-    return Start(job.run_id, job.run_text, seed, now, job.module.tools, caps, replayed)
+    return Start(job.run_id, job.run_text, seed, now, job.module.tools, caps, replayed, job.continued)
 
 
 class Talk:

@@ -9,8 +9,10 @@ from typing import Any
 
 import orjson
 
+from gateway.engine import exported, timeline
+from gateway.engine.redact import Redactor
 from gateway.engine.replay import Call, History
-from gateway.model import JSON, Diagnostic, RunStatus, Waiting
+from gateway.model import JSON, Diagnostic, Entry, RunStatus, Waiting
 
 HOW_ON = {
     "approval": "gateway runs approve {run} | gateway runs deny {run}",
@@ -35,10 +37,16 @@ class RunView:
     links: Mapping[str, JSON] = field(default_factory=dict)
     """The runs that it comes from, and the one that it was continued as."""
     steps: tuple[Mapping[str, JSON], ...] | None = None
+    timeline: tuple[Mapping[str, JSON], ...] | None = None
 
     @property
     def is_error(self) -> bool:
         return self.status in (RunStatus.REJECTED, RunStatus.FAILED, RunStatus.REVOKED)
+
+    @property
+    def next_leg(self) -> str | None:
+        """The run that this one was continued as."""
+        return self.links.get("continued_as")
 
     @property
     def settled(self) -> bool:
@@ -53,8 +61,9 @@ class RunView:
         shown = {"run_id": self.run_id, "session": self.session, "status": self.status.value}
         order = ("result", "error", "diagnostics", "waiting", "logs", "warnings", "omitted")
         body = {key: self.body[key] for key in order if key in self.body}
-        steps = {} if self.steps is None else {"steps": list(self.steps)}
-        return {**shown, **self.links, **body, "stats": dict(self.stats), **steps}
+        journal = {"steps": self.steps, "timeline": self.timeline}
+        told = {name: list(lines) for name, lines in journal.items() if lines is not None}
+        return {**shown, **self.links, **body, "stats": dict(self.stats), **told}
 
     def for_people(self) -> dict[str, Any]:
         """`as_dict` with who and when, for lists."""
@@ -95,22 +104,22 @@ def from_record(run_id: str, record: Mapping[str, str]) -> RunView:
 def links_of(record: Mapping[str, str]) -> dict[str, JSON]:
     """How a run hangs together with others, from its record."""
     links: dict[str, JSON] = orjson.loads(record.get("links", "{}"))
-    return links
+    return {**links, **({"continued_as": record["continued_as"]} if "continued_as" in record else {})}
 
 
 def steps(history: History) -> tuple[dict[str, JSON], ...]:
-    """The timeline of a run: one step for each command, in the order in which the program asked."""
-    return tuple(_step(call, call.cid in history.cleared) for call in history.calls.values())
+    """One for each command of a run, in the order in which the program asked."""
+    return tuple(_step(call, timeline.state(call, history)) for call in history.calls.values())
 
 
-def _step(call: Call, cleared: bool) -> dict[str, JSON]:
+def _step(call: Call, state: str) -> dict[str, JSON]:
     server, _, tool = call.name.partition(":") if call.kind == "tool" else ("", "", "")
     return {
         "cid": call.cid,
         "kind": call.kind,
         "server": server or None,
         "tool": tool or None,
-        "state": _state(call, cleared),
+        "state": state,
         "started": iso(call.at),
         "ended": None if call.ended_at is None else iso(call.ended_at),
         "attempts": call.attempts or int(call.kind == "tool" and not call.denied),
@@ -118,9 +127,7 @@ def _step(call: Call, cleared: bool) -> dict[str, JSON]:
     }
 
 
-def _state(call: Call, cleared: bool) -> str:
-    if call.denied:
-        return "denied"
-    if call.outcome is not None:
-        return "failed" if "e" in call.outcome else "done"
-    return "cleared" if cleared else "open"
+def told(entries: Sequence[Entry], redactor: Redactor) -> tuple[dict[str, JSON], ...]:
+    """The timeline of a run, with times as texts and known secrets blanked."""
+    found = exported.blanked(timeline.lines(entries), redactor)
+    return tuple({**line, **{name: iso(line[name]) for name in ("at", "until") if name in line}} for line in found)

@@ -25,6 +25,14 @@ async def newest(floor: Floor, principal: Principal, limit: int) -> list[str]:
     return [run_id for ids in found for run_id in ids]
 
 
+async def latest(floor: Floor, principal: Principal, run_id: str) -> tuple[str, Mapping[str, str]]:
+    """A run that the principal may see, or, when it was continued, its last leg that has begun. Raises `NotFound`."""
+    record = await own(floor, principal, run_id)
+    while (leg := record.get("continued_as")) and (found := await floor.journal.record(leg)) is not None:
+        run_id, record = leg, found
+    return run_id, record
+
+
 async def own(floor: Floor, principal: Principal, run_id: str) -> Mapping[str, str]:
     """The record of a run that the principal may see; anything else does not exist. Raises `NotFound`."""
     record = await floor.journal.record(run_id)

@@ -19,6 +19,8 @@ from gateway.service.pen import Pen
 from gateway.store.liveness import CHECK_HOLDS_SECONDS, Liveness
 from gateway.tasks import Tasks
 
+DAY_MS = 86_400_000
+
 Outcome = Mapping[str, JSON]
 """Of one command, as the journal has it: `{"v": value}` or `{"e": error}`."""
 
@@ -58,6 +60,8 @@ class Work:
         """Of calls that were asked for and not begun yet."""
         self._given: set[str] = set()
         self._served: set[int] = set()
+        self.next: Mapping[str, JSON] | None = None
+        """What the program wants its next leg to begin with, once it asked for one."""
         self.book = Book()
         self.completions: deque[tuple[int, Outcome]] = deque()
 
@@ -132,6 +136,8 @@ class Work:
 
     def _check_limits(self, command: Command) -> None:
         limits = self._floor.config.gateway.limits
+        if command.kind == "continue":
+            return
         under_way = len(self._todo) + len(self.book)
         if under_way >= limits.run_concurrent_calls:
             raise _over("run_concurrent_calls", limits.run_concurrent_calls, "calls under way at once", command.line)
@@ -139,6 +145,10 @@ class Work:
             raise _over("run_steps", limits.run_steps, "calls, timers and other commands", command.line)
         if command.kind == "tool" and self._pen.history.tool_calls >= limits.run_tool_calls:
             raise _over("run_tool_calls", limits.run_tool_calls, "tool calls", command.line)
+        if self._pen.writer.size >= limits.run_journal_mb * 2**20:
+            raise _over("run_journal_mb", limits.run_journal_mb, "MB in its journal", command.line)
+        if self._floor.clock() - self._job.created_at >= limits.run_days * DAY_MS:
+            raise _over("run_days", limits.run_days, "days behind it", command.line)
 
     # --- doing it ----------------------------------------------------------------------------------------------
 
@@ -201,6 +211,8 @@ class Work:
         one = self.book.add(OpenCommand(command, call.at, call.until, told(command)))
         if ticket is not None:
             self._begin_tool(one, ticket)
+        elif command.kind == "continue":
+            self.next = self.next or command.args
         elif command.kind == "event":
             self.give_events(self._floor.clock())
         elif command.kind in ("state", "results"):
@@ -394,7 +406,7 @@ def diverged(found: replay.Diverged) -> Diverged:
 def _over(name: str, cap: int, what: str, line: int) -> LimitExceeded:
     return LimitExceeded(
         f"The program has more than {cap} {what} ({name}).",
-        fix="Do it in smaller portions, or raise the limit in the configuration.",
+        fix="Do it in smaller portions, or in legs with continueWith(state), or raise the limit in the configuration.",
         limit=name,
         line=line or None,
     )

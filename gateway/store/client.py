@@ -87,6 +87,8 @@ class Client:
 
     async def batch(self, commands: Sequence[Command]) -> list[Any]:
         """Several commands in one round trip (on a cluster: one to each node), their replies in order."""
+        if not commands:
+            return []
         cancelled = _cancellations()
         try:
             replies = await self._once(commands)

@@ -45,6 +45,8 @@ class Writer:
     """What had been posted for the run when it was claimed, oldest first."""
     packed: tuple[int, bytes] = (0, chain.GENESIS)
     """How many entries are in packed elements, and the hash after them."""
+    size: int = 0
+    """Bytes of the journal, as it lay in the store when it was claimed and has grown since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Append:
     command: Command
     head: bytes
     entries: tuple[Entry, ...]
+    size: int
 
 
 class Journal:
@@ -89,7 +92,8 @@ class Journal:
                 self._client.call(OPEN, [keys.run(run_id), keys.journal(run_id)], args),
             ]
         )
-        writer = Writer(run_id, self._lease(run_id, 1, asked), len(entries), head, list(entries))
+        size = sum(map(len, elements))
+        writer = Writer(run_id, self._lease(run_id, 1, asked), len(entries), head, list(entries), size=size)
         return writer, replies[: len(first)]
 
     async def claim(self, run_id: str) -> Writer | None:
@@ -119,7 +123,8 @@ class Journal:
                 lease = self._lease(run_id, int(claimed[1]), asked)
                 packed = chain.packed(elements, len(entries))
                 inbox = [orjson.loads(one) for one in messages]
-                return Writer(run_id, lease, len(entries), head, entries, _record(raw), inbox, packed)
+                size = sum(map(len, elements))
+                return Writer(run_id, lease, len(entries), head, entries, _record(raw), inbox, packed, size)
         return None
 
     def prepare(self, writer: Writer, entries: Sequence[Entry], fields: Fields | None = None) -> Append:
@@ -128,7 +133,7 @@ class Journal:
         pairs = _pairs(fields or {})
         args = [writer.lease.epoch, writer.length, uuid.uuid4().hex, head, len(pairs) // 2, *pairs, *elements]
         keys_ = [keys.run(writer.run_id), keys.journal(writer.run_id)]
-        return Append(self._client.call(APPEND, keys_, args), head, tuple(entries))
+        return Append(self._client.call(APPEND, keys_, args), head, tuple(entries), sum(map(len, elements)))
 
     async def commit(
         self, writer: Writer, append: Append, first: Sequence[Command] = (), *, pack: bool = False
@@ -147,6 +152,7 @@ class Journal:
             )
         writer.head, writer.length = append.head, writer.length + len(append.entries)
         writer.entries.extend(append.entries)
+        writer.size += append.size
         if after and replies.pop():
             writer.packed = writer.length, writer.head
         return replies
@@ -241,14 +247,29 @@ class Journal:
         raw = await self._client.batch([("HGET", keys.run(run_id), "status") for run_id in run_ids]) if run_ids else []
         return [run_id for run_id, status in zip(run_ids, raw, strict=True) if status in (b"running", b"waiting")]
 
-    async def expire(self, run_id: str, seconds: int) -> None:
-        """Give an ended run its remaining time to live."""
+    async def expire(self, run_id: str, seconds: int, *, record: bool = True) -> None:
+        """Give an ended run its remaining time to live; without `record`, all but its record."""
         digests = await self._client.send("SMEMBERS", keys.blobs(run_id))
-        own = [keys.run(run_id), keys.journal(run_id), keys.inbox(run_id), keys.blobs(run_id)]
+        own = [*([keys.run(run_id)] if record else []), keys.journal(run_id), keys.inbox(run_id), keys.blobs(run_id)]
         own += [keys.blob(run_id, digest.decode()) for digest in digests]
         await self._client.batch(
             [("ZREM", keys.alive(keys.shard(run_id)), run_id), *(("EXPIRE", key, seconds) for key in own)]
         )
+
+    async def expire_record(self, run_id: str, seconds: int) -> None:
+        """Give the record of a run its remaining time to live."""
+        await self._client.send("EXPIRE", keys.run(run_id), seconds)
+
+    async def point(self, run_id: str, leg: str) -> None:
+        """Let an ended run name a later leg than its next."""
+        await self._client.send("HSET", keys.run(run_id), "continued_as", leg)
+
+    async def last(self, run_id: str) -> Entry:
+        """The last entry of a journal, unchecked. Raises `NotFound`."""
+        elements = await self._client.send("LRANGE", keys.journal(run_id), -1, -1)
+        if not elements:
+            raise NotFound(f"The journal of {run_id} is no longer kept.")
+        return chain.entry(elements[0])
 
     # --- large values ------------------------------------------------------------------------------------------
 

@@ -18,6 +18,11 @@ def run_id(tenant: str, agent: str) -> str:
     return f"run_{_mark(tenant)}{_mark(f'{tenant}/{agent}')}{secrets.token_hex(8)}"
 
 
+def next_run_id(run_id: str) -> str:
+    """The id of the run that goes on from one: always the same, and of the same owner."""
+    return run_id[:12] + hashlib.sha256(f"{run_id}/next".encode()).hexdigest()[:16]
+
+
 def owner(run_id: str) -> tuple[str, str]:
     """The marks of tenant and agent in a run's id: the same for all runs of the same."""
     return run_id[4:8], run_id[8:12]

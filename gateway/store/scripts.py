@@ -33,5 +33,6 @@ SWAP = _read("swap")
 RATE = _read("rate")
 AUDIT = _read("audit")
 PINS = _read("pins")
+STATE = _read("state")
 
-SCRIPTS = (OPEN, CLAIM, RENEW, APPEND, PACK, DUE, TAKE, COUNT, SWAP, RATE, AUDIT, PINS)
+SCRIPTS = (OPEN, CLAIM, RENEW, APPEND, PACK, DUE, TAKE, COUNT, SWAP, RATE, AUDIT, PINS, STATE)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import orjson
 
+from gateway.config import Limits
 from gateway.errors import UsageError
 from gateway.model import JSON, Grant, Token
 from gateway.store import keys
 from gateway.store.client import Client, Command
+from gateway.store.scripts import STATE
 
 DAY = 86_400
-STATE_VALUE_BYTES = 256 * 1024
-STATE_KEYS = 1_000
 STATE_KEY_BYTES = 1_024
 
 
@@ -58,11 +58,28 @@ class Sessions:
         """The commands that note that a session exists and owns a run."""
         return [("HSETNX", keys.sessions(sid), name, now), ("ZADD", keys.session_runs(sid, name), now, run_id)]
 
-    async def names(self, sid: str) -> dict[str, int]:
-        """The sessions of a token: name → created (ms)."""
-        raw = await self._client.send("HGETALL", keys.sessions(sid))
-        pairs = raw.items() if isinstance(raw, dict) else zip(raw[::2], raw[1::2], strict=True)
-        return {name.decode(): int(created) for name, created in pairs}
+    async def all_names(self, sids: Sequence[str]) -> list[dict[str, int]]:
+        """The sessions of each token: name → created (ms)."""
+        return [
+            {name.decode(): int(created) for name, created in _pairs(raw)}
+            for raw in await self._client.batch([("HGETALL", keys.sessions(sid)) for sid in sids])
+        ]
+
+    async def room(self, sid: str, name: str) -> tuple[bool, int]:
+        """Whether a token has a session of this name, and how many it has."""
+        known, count = await self._client.batch([("HEXISTS", keys.sessions(sid), name), ("HLEN", keys.sessions(sid))])
+        return bool(known), int(count)
+
+    async def sizes(self, sessions: Sequence[tuple[str, str]]) -> list[dict[str, int]]:
+        """Of each session (sid, name), key → bytes of its value."""
+        found = await self._client.batch([("HKEYS", keys.state(*one)) for one in sessions])
+        every = [(one, key) for one, some in zip(sessions, found, strict=True) for key in some]
+        lengths = iter(await self._client.batch([("HSTRLEN", keys.state(*one), key) for one, key in every]))
+        return [{key.decode("utf-8", "replace"): int(next(lengths)) for key in some} for some in found]
+
+    async def run_counts(self, sessions: Sequence[tuple[str, str]]) -> list[int]:
+        """How many runs each session (sid, name) is known to have had."""
+        return [int(n) for n in await self._client.batch([("ZCARD", keys.session_runs(*one)) for one in sessions])]
 
     async def runs(self, sid: str, name: str, limit: int) -> list[str]:
         found = await self._client.send("ZRANGE", keys.session_runs(sid, name), 0, limit - 1, "REV")
@@ -85,31 +102,39 @@ class Sessions:
         raw = await self._client.send("HGET", keys.state(sid, name), key)
         return None if raw is None else orjson.loads(raw)
 
-    async def set(self, sid: str, name: str, key: str, value: JSON) -> None:
-        """Keep a value. Raises `UsageError` over the caps: 256 KiB a value, 1 KiB a key, 1,000 keys a session."""
+    async def set(self, sid: str, name: str, key: str, value: JSON, caps: Limits) -> None:
+        """Keep a value. Raises `UsageError` that names the cap which is in the way: then nothing has changed."""
         if len(key.encode("utf-8", "replace")) > STATE_KEY_BYTES:
             raise UsageError(f"state.set: a key has at most {STATE_KEY_BYTES} bytes.", fix="Choose a shorter one.")
         body = orjson.dumps(value)
-        if len(body) > STATE_VALUE_BYTES:
-            raise UsageError(
-                f"state.set({key!r}): the value has {len(body)} bytes, the cap is {STATE_VALUE_BYTES}.",
-                fix="Return large data as the result and read it by its handle, or store it through a tool.",
+        if len(body) > caps.state_value_kb * 1024:
+            raise _over(
+                key,
+                f"the value has {len(body)} bytes",
+                f"state_value_kb = {caps.state_value_kb}",
+                "Return large data as the result and read it by its handle, or store it through a tool.",
             )
-        count, known = await self._client.batch(
-            [("HLEN", keys.state(sid, name)), ("HEXISTS", keys.state(sid, name), key)]
-        )
-        if count >= STATE_KEYS and not known:
-            raise UsageError(
-                f"state.set({key!r}): the session holds {STATE_KEYS} keys already.",
-                fix="Delete some with state.delete(key).",
-            )
-        await self._client.send("HSET", keys.state(sid, name), key, body)
+        limits = [caps.state_keys, caps.state_mb * 2**20]
+        word, count = await self._client.run(STATE, [keys.state(sid, name)], [key, body, *limits])
+        fix = "Delete some with state.delete(key), or use another session."
+        if word == b"keys":
+            raise _over(key, f"the session has {count} keys", f"state_keys = {caps.state_keys}", fix)
+        if word == b"bytes":
+            raise _over(key, f"the session would hold {count} bytes", f"state_mb = {caps.state_mb}", fix)
 
     async def unset(self, sid: str, name: str, key: str) -> bool:
         return bool(await self._client.send("HDEL", keys.state(sid, name), key))
 
     async def keys(self, sid: str, name: str) -> list[str]:
         return sorted(key.decode() for key in await self._client.send("HKEYS", keys.state(sid, name)))
+
+
+def _pairs(raw: Any) -> Iterable[tuple[bytes, bytes]]:
+    return raw.items() if isinstance(raw, dict) else zip(raw[::2], raw[1::2], strict=True)
+
+
+def _over(key: str, what: str, cap: str, fix: str) -> UsageError:
+    return UsageError(f"state.set({key!r}): {what}, over {cap}.", fix=fix, limit=cap.partition(" ")[0])
 
 
 def _token(raw: bytes) -> Token:

@@ -12,7 +12,7 @@ from gateway.config import GrantConfig
 from gateway.config.quantities import Duration
 from gateway.errors import NotFound
 from gateway.model import JSON, ServerStatus
-from gateway.web import audit, runs
+from gateway.web import audit, runs, sessions
 from gateway.web.acting import AgentQuery, acting
 from gateway.web.operations import Call, Input, Operation
 
@@ -164,6 +164,7 @@ OPERATIONS = (
     Operation("GET", "/types", "What an agent's programs may import", show_types, query=AgentQuery, open_to="token"),
     *runs.OPERATIONS,
     Operation("POST", "/policy/explain", "May an agent make a call, and why", explain_policy, Question),
+    *sessions.OPERATIONS,
     *audit.OPERATIONS,
     Operation("GET", "/doctor", "What is in order and what is not", doctor),
 )

@@ -1,7 +1,8 @@
 """The MCP face: four tools over Streamable HTTP (every protocol revision) and, through the same class, over stdio.
 
 Both transports are stateless: what lasts between two calls is a run or a session record in the store, so that any
-replica serves any request. A client that cancels its request, or goes away, stops waiting; the run goes on and
+replica serves any request. (Clients of the earlier revisions that can show forms get an HTTP session besides, in which
+they can be asked: web/talking.py.) A client that cancels its request, or goes away, stops waiting; the run goes on and
 `result` finds it. `cancel` is how a run is stopped.
 """
 
@@ -11,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -19,7 +20,7 @@ import orjson
 from mcp import MCPError
 from mcp.server import Server
 from mcp.server.caching import CacheHint
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult
 from mcp.server.session import ServerSession
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.types import (
@@ -30,8 +31,8 @@ from mcp.types import (
     ListToolsResult,
     PaginatedRequestParams,
 )
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter, ValidationError
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -40,7 +41,9 @@ from gateway.errors import GatewayError
 from gateway.model import JSON, Principal
 from gateway.service.views import RunView
 from gateway.tasks import Tasks
+from gateway.web.elicit import Context, Elicitor, boundary
 from gateway.web.services import Progress, Services
+from gateway.web.talking import Talking
 from gateway.web.tools import (
     INSTRUCTIONS,
     TOOLS,
@@ -53,8 +56,6 @@ from gateway.web.tools import (
 )
 
 log = logging.getLogger(__name__)
-
-Context = ServerRequestContext[Any, Request]
 
 INVENTORY_TOKENS = 300
 HEARTBEAT_SECONDS = 5.0
@@ -69,6 +70,7 @@ class McpFace:
         self._services = services
         self._principal_of = principal_of
         self._heartbeats = Tasks()
+        self._elicitor = Elicitor(services.runs)
         self.server: Server[Any] = Server(
             "mcp-code-gateway",
             version=version("mcp-code-gateway"),
@@ -82,7 +84,8 @@ class McpFace:
         )
         self.server.add_request_handler("tools/call", CallToolRequestParams, self._call)
         # The SDK's own middleware makes OpenTelemetry spans, which costs as much as the rest of a request together.
-        self.server.middleware[:] = [self._instruct]
+        sealed = boundary(services.config.gateway.data_dir, self.server.name)
+        self.server.middleware[:] = [self._instruct, sealed]
 
     async def instructions(self, principal: Principal) -> str:
         """What a client shows its model at the start: how this works, and what this principal may call."""
@@ -105,26 +108,50 @@ class McpFace:
             raise MCPError(INVALID_PARAMS, f"{message} from a program, with execute.")
         try:
             arguments = parse(params.name, params.arguments)
-            return await self._answer(ctx, await self._principal_of(ctx), arguments)
+            return await self._answer(ctx, await self._principal_of(ctx), arguments, params)
         except GatewayError as error:
             return _result({"error": error.as_dict()}, is_error=True)
         except Exception:
             log.exception("tools/call %s failed", params.name)
             raise MCPError(INTERNAL_ERROR, "The gateway failed to serve this call; its log says why.") from None
 
-    async def _answer(self, ctx: Context, principal: Principal, arguments: Arguments) -> dict[str, JSON]:
-        runs = self._services.runs
+    async def _answer(
+        self, ctx: Context, principal: Principal, arguments: Arguments, params: CallToolRequestParams
+    ) -> dict[str, JSON]:
         match arguments:
             case SearchArguments():
                 return self._found(principal, arguments)
-            case ExecuteArguments(code=code, session=session, wait_seconds=wait):
-                async with self._progress(ctx) as progress:
-                    run = await runs.execute(principal, code, session=session, wait_seconds=wait, on_progress=progress)
-            case ResultArguments(run_id=run_id, wait_seconds=wait):
-                async with self._progress(ctx) as progress:
-                    run = await runs.result(principal, run_id, wait_seconds=wait, on_progress=progress)
             case CancelArguments(run_id=run_id):
-                run = await runs.cancel(principal, run_id)
+                return _run_result(await self._services.runs.cancel(principal, run_id))
+            case ExecuteArguments() | ResultArguments():
+                async with self._progress(ctx) as progress:
+                    return await self._run(ctx, principal, arguments, params, progress)
+        raise AssertionError("all are named above")
+
+    async def _run(
+        self,
+        ctx: Context,
+        principal: Principal,
+        arguments: ExecuteArguments | ResultArguments,
+        params: CallToolRequestParams,
+        progress: Progress | None,
+    ) -> dict[str, JSON]:
+        """A run, started or looked at; what it asks of a person is put to the client while it waits."""
+        runs, wait, answered = self._services.runs, arguments.wait_seconds, True
+        if params.request_state is not None:
+            # The call is made again for its answer: what it asked for has been done.
+            run_id, answered = await self._elicitor.take(principal, params)
+            run = await runs.result(principal, run_id, wait_seconds=wait if answered else 0, on_progress=progress)
+        elif isinstance(arguments, ExecuteArguments):
+            code, session = arguments.code, arguments.session
+            run = await runs.execute(principal, code, session=session, wait_seconds=wait, on_progress=progress)
+        else:
+            run = await runs.result(principal, arguments.run_id, wait_seconds=wait, on_progress=progress)
+        while answered and (question := await self._elicitor.question(ctx, principal, run)) is not None:
+            if ctx.protocol_version not in HANDSHAKE_PROTOCOL_VERSIONS:
+                return self._elicitor.required(run, question)
+            answered = await self._elicitor.ask(ctx, principal, run, question)
+            run = await runs.result(principal, run.run_id, wait_seconds=wait if answered else 0, on_progress=progress)
         return _run_result(run)
 
     def _found(self, principal: Principal, arguments: SearchArguments) -> dict[str, JSON]:
@@ -210,21 +237,29 @@ class McpEndpoint:
     """
 
     def __init__(self, services: Services) -> None:
-        self._manager = StreamableHTTPSessionManager(
-            McpFace(services, _principal_in_scope).server,
-            stateless=True,
-            max_request_body_size=largest_body(services.config.gateway.limits),
-        )
+        server, largest = McpFace(services, _principal_in_scope).server, largest_body(services.config.gateway.limits)
+        self._manager = StreamableHTTPSessionManager(server, stateless=True, max_request_body_size=largest)
+        self._talking = Talking(server, max_request_body_size=largest)
 
-    def run(self) -> AbstractAsyncContextManager[None]:
-        return self._manager.run()
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[None]:
+        async with self._manager.run(), self._talking.run():
+            yield
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] != "POST":
+        known = self._talking.knows(scope)
+        if scope["method"] != "POST" and not (known and scope["method"] == "DELETE"):
             # A stateless server has no messages of its own to stream (GET) and no session to end (DELETE).
             await Response(status_code=405, headers={"Allow": "POST"})(scope, receive, send)
             return
-        await self._manager.handle_request(scope, receive, send)
+        if known:
+            await self._talking.serve(scope, receive, send)
+            return
+        greets, receive = await self._talking.greets(scope, receive)
+        if greets:
+            await self._talking.begin(scope, receive, send)
+        else:
+            await self._manager.handle_request(scope, receive, send)
 
 
 async def _principal_in_scope(ctx: Context) -> Principal:

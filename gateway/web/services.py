@@ -7,6 +7,7 @@ from typing import Protocol
 
 from codegen.render import Module
 from gateway.config import Config
+from gateway.engine.questions import Question
 from gateway.engine.record import Filter
 from gateway.model import JSON, Catalog, Grant, Principal, ServerStatus, Tool
 from gateway.service.audit_read import Page
@@ -32,7 +33,30 @@ class Archive(Protocol):
     def tail_all(self, principal: Principal) -> AsyncIterator[JSON]: ...
 
 
+class Sessions(Protocol):
+    async def list(
+        self, principal: Principal, *, agent: str | None = None, token: str | None = None
+    ) -> list[dict[str, JSON]]: ...
+
+    async def show(
+        self, principal: Principal, name: str, *, agent: str | None = None, token: str | None = None
+    ) -> dict[str, JSON]: ...
+
+    async def delete(
+        self,
+        principal: Principal,
+        name: str,
+        *,
+        agent: str | None = None,
+        token: str | None = None,
+        cancel: bool = False,
+    ) -> dict[str, JSON]: ...
+
+
 class Runs(Protocol):
+    @property
+    def sessions(self) -> Sessions: ...
+
     @property
     def again(self) -> Again: ...
 
@@ -66,6 +90,8 @@ class Runs(Protocol):
     ) -> list[RunView]: ...
 
     async def show(self, principal: Principal, run_id: str) -> RunView: ...
+
+    async def question(self, principal: Principal, run_id: str) -> Question | None: ...
 
     async def check(self, principal: Principal, code: str) -> dict[str, JSON]: ...
 

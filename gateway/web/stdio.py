@@ -17,13 +17,20 @@ from mcp.types import (
     CallToolRequest,
     CallToolRequestParams,
     CallToolResult,
+    ElicitRequest,
+    ElicitRequestFormParams,
+    ElicitResult,
+    InputRequest,
+    InputRequiredResult,
     ListToolsResult,
     PaginatedRequestParams,
 )
-from mcp_types.version import LATEST_MODERN_VERSION
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_MODERN_VERSION
+from pydantic import TypeAdapter
 
 from gateway.model import Principal
-from gateway.web.mcp import Context, McpFace
+from gateway.web.elicit import Context, shows_forms
+from gateway.web.mcp import McpFace
 from gateway.web.services import Services
 from gateway.web.tools import TOOLS
 
@@ -31,6 +38,7 @@ _TIMEOUT = httpx2.Timeout(None, connect=10)
 """A run may be waited for as long as the client likes: only connecting has a time limit, in seconds."""
 
 _Answer = TypeVar("_Answer")
+_ANSWER: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(CallToolResult | InputRequiredResult)
 
 
 async def serve(server: Server[Any]) -> None:
@@ -67,11 +75,12 @@ class _Relay:
         )
         self.server.middleware[:] = [self._instruct]
 
-    async def _ask(self, work: Callable[[ClientSession], Awaitable[_Answer]]) -> _Answer:
+    async def _ask(self, work: Callable[[ClientSession], Awaitable[_Answer]], *, forms: bool = False) -> _Answer:
         """One exchange. What fails within the SDK's client leaves it in groups of errors: they become one message."""
         try:
             transport = streamable_http_client(self._url, http_client=self._http)
-            async with Client(transport, mode=LATEST_MODERN_VERSION) as client:
+            shown = _declared if forms else None
+            async with Client(transport, mode=LATEST_MODERN_VERSION, elicitation_callback=shown) as client:
                 try:
                     return await work(client.session)
                 except MCPError as error:
@@ -91,7 +100,36 @@ class _Relay:
     async def _list(self, ctx: Context, params: PaginatedRequestParams | None) -> ListToolsResult:
         return ListToolsResult(tools=list(TOOLS.values()))
 
-    async def _call(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult:
-        request = CallToolRequest(params=CallToolRequestParams(name=params.name, arguments=params.arguments))
+    async def _call(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
+        """A call; what the gateway wants to be asked goes to the client in the way of its own revision."""
+        answer = await self._exchange(ctx, params)
+        while isinstance(answer, InputRequiredResult) and ctx.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS:
+            said = {key: await _form(ctx, asked) for key, asked in (answer.input_requests or {}).items()}
+            more = {"input_responses": said, "request_state": answer.request_state}
+            answer = await self._exchange(ctx, params.model_copy(update=more))
+        return answer
+
+    async def _exchange(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
+        kept = {name: getattr(params, name) for name in ("name", "arguments", "input_responses", "request_state")}
+        request = CallToolRequest(params=CallToolRequestParams(**kept))
         report = ctx.session.report_progress if ctx.meta and "progress_token" in ctx.meta else None
-        return await self._ask(lambda session: session.send_request(request, CallToolResult, progress_callback=report))
+        return await self._ask(
+            lambda session: session.send_request(request, _ANSWER, progress_callback=report), forms=shows_forms(ctx)
+        )
+
+
+async def _form(ctx: Context, asked: InputRequest) -> ElicitResult:
+    """One form, shown by the client. One that cannot be shown is answered by nobody."""
+    if not isinstance(asked, ElicitRequest) or not isinstance(asked.params, ElicitRequestFormParams):
+        return ElicitResult(action="cancel")
+    try:
+        return await ctx.session.elicit_form(
+            asked.params.message, asked.params.requested_schema, related_request_id=ctx.request_id
+        )
+    except MCPError:
+        return ElicitResult(action="cancel")
+
+
+async def _declared(context: Any, params: Any) -> ElicitResult:
+    """Says to the gateway that forms can be shown. It never asks this way: `input_required` is relayed."""
+    return ElicitResult(action="cancel")

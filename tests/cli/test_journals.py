@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from gateway.service import archive
 from tests.cli.shell import Shell
 from tests.live import Live, agent, live, stdio
 
@@ -99,6 +100,31 @@ async def test_a_run_that_waits_and_one_that_failed_replay_to_where_they_are(she
     assert code == 0 and "failed, after 0 steps" in out
 
 
+async def test_timers_races_forks_and_calls_that_nobody_awaited_replay_alike(shell: Shell, gateway: Live) -> None:
+    code = """
+    const order: unknown[] = [Math.random(), Date.now()];
+    const never = setTimeout(() => order.push("never"), 60_000);
+    await Promise.race([sleep(30).then(() => order.push("slept")), tools.fast.echo({ text: "a" })]);
+    await Promise.allSettled([1, 2, 3].map(async (id) => {
+      if (id === 2) await new Promise((done) => setTimeout(done, 5));
+      order.push(await tools.fast.getItem({ id }));
+    }));
+    clearTimeout(never);
+    await state.set("n", order.length);
+    tools.fast.echo({ text: "not awaited" });
+    return order;
+    """
+    run = await gateway.execute(code)
+    assert run["status"] == "completed", run
+    made = await gateway.services.runs.again.fork(await gateway.principal(), run["run_id"], 5)
+    forked = (await gateway.services.runs.result(await gateway.principal(), made, wait_seconds=20)).as_dict()
+    assert forked["status"] == "completed", forked
+    for one in (run, forked):
+        await exported(shell, one)
+        found = await shell.json("runs", "replay", "run.jsonl")
+        assert (found["ok"], found["end"]["result"]) == (True, one["result"]), found["differs"]
+
+
 async def test_no_known_secret_leaves_in_an_export_or_a_tail(shell: Shell, gateway: Live) -> None:
     code = f"return await tools.fast.echo({{ text: 'a {SECRET} b' }})"
     run = await gateway.execute(code)
@@ -150,7 +176,19 @@ async def test_a_tail_follows_a_run_to_its_end(shell: Shell, gateway: Live) -> N
     assert "call #2 fast:echo" in out
 
 
-async def test_the_tail_of_all_runs_tells_what_comes(gateway: Live) -> None:
+async def test_a_run_of_several_legs_is_followed_and_each_leg_replays(shell: Shell, gateway: Live) -> None:
+    code = 'const all = [...(continued ?? []), "x".repeat(70_000)]; if (!all[1]) await continueWith(all); return 1'
+    run = await gateway.execute(code)
+    _, out, _ = await shell("runs", "tail", run["first"], "--json")
+    kinds = [(line["run_id"], line["k"]) for line in map(json.loads, out.splitlines())]
+    assert (run["first"], "ended") in kinds and kinds[-1] == (run["run_id"], "ended")
+    for leg, told in ((run["first"], "ends here (completed)"), (run["run_id"], "completed, after 0 steps")):
+        await exported(shell, {"run_id": leg})
+        code_, out, _ = await shell("runs", "replay", "run.jsonl")
+        assert code_ == 0 and told in out, out
+
+
+async def test_the_tail_of_all_runs_tells_what_comes(gateway: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     token = await gateway.token()
     await gateway.execute("return 1")
     principal = await gateway.services.tokens.resolve(token)
@@ -164,8 +202,27 @@ async def test_the_tail_of_all_runs_tells_what_comes(gateway: Live) -> None:
             if seen and seen[-1]["k"] == "ended":
                 break
         assert {line["run_id"] for line in seen} == {run.run_id}
+        monkeypatch.setattr(archive, "MOST_FOLLOWERS", 1)
+        async with gateway.http.get(f"{gateway.url}/api/v1/runs/tail", headers=headers) as refused:
+            assert json.loads(await refused.text())["error"]["code"] == "busy"
         await gateway.services.revoker.revoke(token_id=principal.token_id)
         assert json.loads(await answer.content.readline())["error"]["code"] == "unauthenticated"
+
+
+async def test_a_shown_run_tells_what_happened_and_what_was_replayed(shell: Shell, gateway: Live) -> None:
+    code = f'const a = await tools.fast.add({{ a: 1, b: 2 }}); await waitFor("go"); throw new Error("{SECRET}")'
+    run = await gateway.execute(code)
+    await gateway.services.runs.signal(await gateway.principal(), run["run_id"], "go", None)
+    await gateway.services.runs.result(await gateway.principal(), run["run_id"], wait_seconds=20)
+    shown = await shell.json("runs", "show", run["run_id"])
+    assert [line["event"] for line in shown["timeline"]] == [
+        *("started", "step", "step", "waiting", "signalled", "resumed", "ended")
+    ]
+    assert [line.get("replayed") for line in shown["timeline"]] == [None, 1, 1, None, None, 2, None]
+    assert shown["timeline"][-1]["detail"] == "•••"
+    _, out, _ = await shell("runs", "show", run["run_id"])
+    told = [line.split() for line in out.splitlines()]
+    assert any(words[1:3] == ["#1", "fast:add"] and "done" in words for words in told if len(words) > 2), out
 
 
 async def test_forking_and_retrying(shell: Shell, gateway: Live) -> None:

@@ -6,10 +6,12 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from mcp import Client, StdioServerParameters
+from mcp.types import ElicitResult
 
 from tests.cli.shell import Shell
 from tests.live import Live, agent, live, stdio
@@ -178,3 +180,17 @@ async def test_stdio_relays_to_the_gateway_that_runs(shell: Shell) -> None:
         result = await client.call_tool("execute", {"code": code}, progress_callback=note)
     assert result.structured_content["result"] == {"sum": 3}
     assert seen == [1]
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_stdio_relays_what_a_run_asks(shell: Shell, mode: str) -> None:
+    command = StdioServerParameters(
+        command=sys.executable, args=["-m", "gateway", "stdio", "--agent", "tester"], env=shell.environment
+    )
+
+    async def person(context: Any, params: Any) -> ElicitResult:
+        return ElicitResult(action="accept", content={"approved": params.message == "Really?"})
+
+    async with Client(command, mode=mode, elicitation_callback=person) as client:
+        result = await client.call_tool("execute", {"code": 'return (await approve("Really?")).approved'})
+    assert (result.structured_content or {})["result"] is True

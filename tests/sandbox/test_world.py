@@ -21,7 +21,7 @@ isFinite isNaN decodeURI decodeURIComponent encodeURI encodeURIComponent escape 
 Uint8Array Uint8ClampedArray Int16Array Uint16Array Int32Array Uint32Array BigInt64Array BigUint64Array Float16Array
 Float32Array Float64Array URL URLSearchParams TextEncoder TextDecoder DOMException structuredClone atob btoa crypto
 performance console queueMicrotask setTimeout setInterval clearTimeout clearInterval tools sleep approve ask waitFor
-state results continueWith progress emit $impor ToolError PolicyError TimeoutError InDoubtError"""
+state results continueWith continued progress emit $impor ToolError PolicyError TimeoutError InDoubtError"""
 GLOBALS = set(NAMES.split())
 
 GONE = """

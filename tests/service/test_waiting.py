@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.errors import Conflict
+from gateway.service import drive
 from gateway.store import keys
-from tests.live import Live
+from gateway.web.auth import ADMIN
+from tests.live import Live, agent, live, stdio
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -152,3 +155,41 @@ async def test_an_ended_run_leaves_nothing_without_an_end(gateway: Live) -> None
     async with asyncio.timeout(5):
         while min(await client.batch([("TTL", key) for key in found])) < 0:
             await asyncio.sleep(0.01)
+
+
+SAYS = 'console.log("before"); emit({ type: "text", text: "block" }); const r = await waitFor("x"); return r'
+
+
+async def test_what_a_run_said_stays_when_it_is_cancelled_or_revoked_asleep(gateway: Live) -> None:
+    services = gateway.services
+    issued = await services.tokens.issue("tester", ttl_seconds=60)
+    principal = await services.tokens.resolve(issued["token"])
+    runs = [await services.runs.execute(principal, SAYS) for _ in range(2)]
+    cancelled = await services.runs.cancel(principal, runs[0].run_id)
+    await services.revoker.revoke(token_id=issued["id"])
+    revoked = await services.runs.show(ADMIN, runs[1].run_id)
+    for view, status in ((cancelled, "cancelled"), (revoked, "revoked")):
+        assert (view.status, view.body["logs"]) == (status, ["before"])
+        assert view.emitted == ({"type": "text", "text": "block"},)
+
+
+async def test_the_checkers_warnings_outlast_a_sleep(gateway: Live) -> None:
+    run = await gateway.execute("const unused = 1; return await waitFor('x')")
+    assert "unused" in run["warnings"][0]["message"]
+    await gateway.services.runs.signal(await gateway.principal(), run["run_id"], "x", None)
+    done = await finished(gateway, run)
+    assert (done["status"], done["warnings"]) == ("completed", run["warnings"])
+
+
+async def test_a_long_call_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drive, "STAY_MS", 50)
+    config = {"mcpServers": {"odd": stdio("odd.py")}, "agents": {"tester": agent("odd")}}
+    async with live(tmp_path, config) as gateway:
+        for code, told in (
+            ("return await tools.odd.slow()", "odd:slow has not answered yet."),
+            ("return await Promise.all([1, 2, 3].map(() => tools.odd.slow()))", "odd:slow and 2 more calls have not"),
+        ):
+            run = await gateway.execute(code, wait_seconds=1)
+            assert (run["status"], run["waiting"]["for"]) == ("waiting", "tool"), run
+            assert run["waiting"]["detail"].startswith(told)
+            await gateway.services.runs.cancel(await gateway.principal(), run["run_id"])

@@ -18,7 +18,7 @@ import { serve } from "./turns.ts";
 import { closeWorld } from "./world.ts";
 
 /** Grows with every change that makes a program behave differently: a run in mid-sleep sees it. */
-const BRIDGE_VERSION = 1;
+const BRIDGE_VERSION = 2;
 
 const { deno, v8 } = Deno.version;
 

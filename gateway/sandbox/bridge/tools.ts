@@ -17,7 +17,7 @@ import { didYouMean } from "./nearest.ts";
 import type { Start } from "./wire.ts";
 import { addGlobal } from "./world.ts";
 
-const WORLD = "tools, console, sleep, approve, ask, waitFor, state, progress, emit, results, continueWith";
+const WORLD = "tools, console, sleep, approve, ask, waitFor, state, progress, emit, results, continueWith, continued";
 
 type Call = (args?: unknown, options?: unknown) => Promise<unknown>;
 

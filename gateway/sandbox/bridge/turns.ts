@@ -14,6 +14,7 @@ import { seedRandom } from "./random.ts";
 import { flushProgress, limitBlocks } from "./report.ts";
 import { installTools } from "./tools.ts";
 import { type Done, expect, send, type Start } from "./wire.ts";
+import { addGlobal } from "./world.ts";
 
 /**
  * Turns of the event loop until Deno has told that a module with top-level `await` has ended. It takes 2, whatever
@@ -37,6 +38,7 @@ export function serve(runtime: string): void {
   seedRandom(start.seed);
   startClock(start.now);
   installTools(start.tools);
+  addGlobal("continued", start.continued);
   load(start.code, () => {
     // The module is compiled by now, which the host did not have to wait for: nothing of it runs before this.
     expect("go");

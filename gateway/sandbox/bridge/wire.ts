@@ -23,6 +23,8 @@ export interface Start {
   tools: Record<string, Record<string, [server: string, tool: string]>>;
   limits: Record<string, number>;
   replayed: number;
+  /** What the leg before gave to `continueWith`; absent in the first. */
+  continued?: unknown;
 }
 
 /** The completion of one command. The host sends either `value` or `error`. */
