@@ -152,7 +152,10 @@ class Connection(HttpToolsProtocol):
         self._timer = None if seconds is None else self.loop.call_later(seconds, self._too_long)
 
     def _too_long(self) -> None:
-        if self._in_headers:
+        if not self._is_silent():
+            # Nothing more is read while requests before it are answered.
+            self._wait(self.caps.header_seconds)
+        elif self._in_headers:
             seconds = f"{self.caps.header_seconds} s ({_SECTION}.header_seconds)"
             self._refuse(408, TooSlow(f"The headers did not arrive within {seconds}.", fix="Try again."))
         else:
