@@ -45,7 +45,7 @@ def locked() -> list[str]:
 
 
 def licences(name: str) -> set[str]:
-    """What a package says of its licence, as SPDX identifiers where it can be read as such; every part of an expression."""
+    """What a package says of its licence, as SPDX identifiers where it can be read as such, each part of it."""
     about = metadata.metadata(name)
     told = about.get("License-Expression")
     if told is None:
