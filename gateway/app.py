@@ -62,7 +62,9 @@ from gateway.web import oauth, wellknown
 from gateway.web.auth import BearerAuth, Challenge
 from gateway.web.guard import Guard
 from gateway.web.mcp import McpEndpoint
+from gateway.web.rates import TokenRates
 from gateway.web.routes import routes
+from gateway.web.server import server
 from gateway.web.sites import Sites
 
 log = logging.getLogger(__name__)
@@ -293,6 +295,7 @@ def web_app(services: Services) -> tuple[ASGIApp, McpEndpoint]:
         ],
         exception_handlers={GatewayError: challenge.on_error},
     )
+    app = TokenRates(app, settings.requests)
     app = BearerAuth(app, resolve=services.tokens.resolve, challenge=challenge, admin_key=services.admin_key)
     sites = Sites.of(
         listen=settings.listen,
@@ -302,7 +305,9 @@ def web_app(services: Services) -> tuple[ASGIApp, McpEndpoint]:
     )
     # JSON may escape each byte of a program as six characters.
     largest = max(4 * 2**20, (settings.limits.code_kb * 6 + 64) * 1024)
-    return Guard(app, sites=sites, max_body_bytes=largest, cross_site=("/mcp", *oauth.CROSS_SITE)), endpoint
+    may_call = ("/mcp", *oauth.CROSS_SITE)
+    guard = Guard(app, sites=sites, max_body_bytes=largest, caps=settings.requests, cross_site=may_call)
+    return guard, endpoint
 
 
 def listen(config: Config) -> tuple[Config, socket.socket]:
@@ -348,22 +353,7 @@ async def _serve(
 ) -> None:
     async with running(config) as services:
         app, endpoint = web_app(services)
-        tls = config.gateway
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=GRACE_SECONDS,
-                timeout_keep_alive=75,
-                ssl_certfile=tls.tls_cert,
-                ssl_keyfile=tls.tls_key,
-                server_header=False,
-                proxy_headers=bool(tls.trusted_proxies),
-                forwarded_allow_ips=list(tls.trusted_proxies),
-            )
-        )
+        listening = server(app, config.gateway, grace_seconds=GRACE_SECONDS)
         tasks = Tasks()
         async with endpoint.run():
             reload = asyncio.Event()
@@ -371,17 +361,17 @@ async def _serve(
             tasks.start(_reload(services, config_path, reload), name="reload")
             if watch:
                 tasks.start(watch_file(config_path, reload), name="watch")
-            tasks.start(_say_when_up(server, services, banner, out), name="banner")
+            tasks.start(_say_when_up(listening, services, banner, out), name="banner")
             try:
-                await server.serve(sockets=[bound])
+                await listening.serve(sockets=[bound])
             finally:
                 await tasks.close()
 
 
 async def _say_when_up(
-    server: uvicorn.Server, services: Services, banner: Callable[[Services], Awaitable[str]], out: TextIO | None
+    listening: uvicorn.Server, services: Services, banner: Callable[[Services], Awaitable[str]], out: TextIO | None
 ) -> None:
-    while not server.started:
+    while not listening.started:
         await asyncio.sleep(0.01)
     print(await banner(services), file=out, flush=True)
 

@@ -8,6 +8,8 @@
     ├── NotFound                     not_found: no such run, token, session (or not yours: the same answer)
     ├── Conflict                     conflict: the thing is not in a state in which this can be done
     ├── Busy                         busy: the gateway is at a configured cap; try again
+    ├── TooLarge                     too_large: a request's headers or body are over their cap
+    ├── TooSlow                      too_slow: a request's body did not arrive in time
     ├── PolicyDenied                 policy_denied: no grant opens this call (a program sees PolicyError)
     ├── RunError                     a run ended badly; the code says how
     │   ├── ProgramFailed            program_error: the program threw, or returned what has no JSON form
@@ -88,6 +90,16 @@ class Conflict(GatewayError):
 class Busy(GatewayError):
     code = "busy"
     status = 429
+
+
+class TooLarge(GatewayError):
+    code = "too_large"
+    status = 413
+
+
+class TooSlow(GatewayError):
+    code = "too_slow"
+    status = 408
 
 
 class PolicyDenied(GatewayError):

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import uvicorn
 
 from gateway.app import Services, listen, running, web_app
 from gateway.config.load import load
 from gateway.model import Principal
+from gateway.web.server import server
 
 SERVERS = Path(__file__).parent / "servers"
 PROTOCOL = "2026-07-28"
@@ -154,18 +154,16 @@ async def _live(folder: Path, config: dict[str, Any]) -> AsyncIterator[Live]:
     bound_config, bound = listen(load(file))
     async with running(bound_config) as services:
         app, endpoint = web_app(services)
-        server = uvicorn.Server(
-            uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1)
-        )
+        listening = server(app, bound_config.gateway, grace_seconds=1)
         async with endpoint.run(), aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
             # The signal handlers of a whole process are not a test's to take.
-            serving = group.create_task(server._serve(sockets=[bound]))
-            while not server.started:
+            serving = group.create_task(listening._serve(sockets=[bound]))
+            while not listening.started:
                 await asyncio.sleep(0.005)
             try:
                 yield Live(services, f"http://{bound_config.gateway.listen}", http)
             finally:
-                server.should_exit = True
+                listening.should_exit = True
                 await serving
 
 

@@ -28,7 +28,7 @@ from gateway.config.environment import admin_token, base_environment, environmen
 from gateway.config.load import DEFAULT_PATH, load
 from gateway.config.models import Config
 from gateway.config.servers import AnnotationOverride, ServerConfig, Transport
-from gateway.config.settings import ExchangeConfig, GatewaySettings, Limits, OidcSettings
+from gateway.config.settings import ExchangeConfig, GatewaySettings, Limits, OidcSettings, RequestCaps
 
 __all__ = [
     "DEFAULT_PATH",
@@ -51,6 +51,7 @@ __all__ = [
     "OidcSettings",
     "OtlpSettings",
     "RangeConfig",
+    "RequestCaps",
     "ServerConfig",
     "SyslogSettings",
     "Transport",

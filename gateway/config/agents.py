@@ -15,6 +15,7 @@ from gateway.config.globs import argument_glob_fault
 from gateway.config.quantities import Duration, PlainName, Scalar, Words
 from gateway.model import Grant
 
+_ZONE = re.compile(r"[A-Za-z0-9_+-]{1,40}(/[A-Za-z0-9_+-]{1,40}){0,3}", re.ASCII)
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MINUTE = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
@@ -136,10 +137,14 @@ class HoursConfig(Model):
     @field_validator("tz")
     @classmethod
     def _known_zone(cls, name: str) -> str:
+        unknown = ValueError("not a time zone known on this machine, such as UTC or Europe/Zurich")
+        # The library makes a module's name of it: what is no name of a zone does not get that far.
+        if not _ZONE.fullmatch(name):
+            raise unknown
         try:
             ZoneInfo(name)
         except (KeyError, OSError, ValueError) as error:
-            raise ValueError("not a time zone known on this machine, such as UTC or Europe/Zurich") from error
+            raise unknown from error
         return name
 
     @model_validator(mode="after")

@@ -59,6 +59,31 @@ class Limits(Model):
     code_kb: int = Field(default=256, ge=1, le=4_096, description="Size of a program's text.")
 
 
+class RequestCaps(Model):
+    """Caps of clients; each replica counts by itself. What is over them is refused, with the cap's name."""
+
+    per_second: int = Field(
+        default=1_000, ge=1, le=1_000_000, description="Requests of one token in a second; twice as many in a burst."
+    )
+    per_second_address: int = Field(
+        default=2_000, ge=1, le=1_000_000, description="Requests from one address in a second, whoever makes them."
+    )
+    under_way: int = Field(
+        default=2_000, ge=1, le=100_000, description="Requests of one token at once, those that wait for runs included."
+    )
+    connections: int = Field(default=20_000, ge=1, le=1_000_000, description="Open connections, of everybody together.")
+    connections_per_address: int = Field(
+        default=10_000,
+        ge=1,
+        le=1_000_000,
+        description="Open connections from one address; trusted proxies have no cap.",
+    )
+    header_kb: int = Field(default=32, ge=1, le=1_024, description="Size of a request's address and headers together.")
+    header_seconds: Duration = Field(default=10, description="How long a request's headers may take to arrive.")
+    body_seconds: Duration = Field(default=60, description="How long a request's body may take to arrive.")
+    idle_seconds: Duration = Field(default=75, description="How long a connection may stay open without a request.")
+
+
 class OidcSettings(Model):
     """Sign-in of people through an OpenID Connect provider."""
 
@@ -163,6 +188,7 @@ class GatewaySettings(Model):
         default="info", description="The least severe message that is logged.", json_schema_extra=RELOADABLE
     )
     limits: Limits = Field(default=Limits(), description="Caps of every run.", json_schema_extra=RELOADABLE)
+    requests: RequestCaps = Field(default=RequestCaps(), description="Caps of clients.")
     oidc: OidcSettings | None = Field(default=None, description="Sign-in of people.")
     client_documents: bool = Field(
         default=True,

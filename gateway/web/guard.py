@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.errors import Forbidden, UsageError
+from gateway.config import RequestCaps
+from gateway.errors import Busy, Forbidden, UsageError
+from gateway.web.bodies import Bodies
 from gateway.web.operations import error_response, json_response
+from gateway.web.rates import Buckets, busy
 from gateway.web.sites import Authority, Origin, Sites
 
 Parsed = TypeVar("Parsed")
@@ -37,11 +39,15 @@ _WRONG_ORIGIN = error_response(
         "Pages of this origin may not call this gateway.", fix="If they should, add it to gateway.allowed_origins."
     )
 )
+_TOO_OFTEN = busy(
+    Busy("This address asks too often (gateway.requests.per_second_address).", fix="Ask more slowly, or raise the cap.")
+)
 _HEADER_NAMES = re.compile(r"[\w!#$%&'*+.^`|~-]+(?: *, *[\w!#$%&'*+.^`|~-]+)*", re.ASCII)
 
 
 class Guard:
-    """Refuses a `Host` that is not ours (421), an `Origin` that may not call (403), a body over `max_body_bytes` (413).
+    """Refuses a `Host` that is not ours (421), an `Origin` that may not call (403), an address that asks too often
+    (429), a body over `max_body_bytes` (413) or one that takes too long (408).
 
     Under `public` any page may read: metadata. Under `cross_site` pages of the origins that `sites` names may call:
     these interfaces take a bearer, which a browser does not send by itself. Everything else is for our own pages.
@@ -53,10 +59,12 @@ class Guard:
         *,
         sites: Sites,
         max_body_bytes: int,
+        caps: RequestCaps,
         cross_site: Sequence[str] = ("/mcp",),
         public: Sequence[str] = ("/.well-known",),
     ) -> None:
-        self._app = RequestBodyLimitMiddleware(app, max_body_bytes)
+        self._app = Bodies(app, max_bytes=max_body_bytes, seconds=caps.body_seconds)
+        self._addresses = Buckets(caps.per_second_address)
         self._sites = sites
         self._cross_site = cross_site
         self._public = public
@@ -70,6 +78,9 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008, "reason": "Only HTTP is served here."})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._addresses.take(address_of(scope)):
+            await _TOO_OFTEN(scope, receive, send)
+            return
         headers = Headers(scope=scope)
         host = _only(headers, "host", Authority.parse)
         if host is None or not self._sites.answers_to(host):
@@ -99,6 +110,12 @@ class Guard:
         if own or (under(scope["path"], self._cross_site) and self._sites.may_call(origin, host)):
             return headers["origin"]
         return None
+
+
+def address_of(scope: Scope) -> str:
+    """Who is asking, as far as addresses tell; behind a trusted proxy, as that says."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def _only(headers: Headers, name: str, parse: Callable[[str], Parsed | None]) -> Parsed | None:

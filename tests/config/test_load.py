@@ -218,6 +218,7 @@ def test_one_mistake(files: Files, text: str, key: str, says: str) -> None:
         ("{server: '*', tools: '*', hours: {from: 9}}", "hours.from", "expected a text"),
         ("{server: '*', tools: '*', hours: {from: '9:00'}}", "hours.from", "expected HH:MM"),
         ("{server: '*', tools: '*', hours: {from: 09:00, to: 09:00}}", "hours", "the same minute"),
+        ("{server: '*', tools: '*', hours: {tz: '" + "a." * 2_000 + "'}}", "hours.tz", "not a time zone"),
         ("{server: '*', tools: '*', hours: {tz: Mars/Olympus}}", "hours.tz", "not a time zone"),
         ("{server: '*', tools: '*', hours: {tz: ../../etc/passwd}}", "hours.tz", "not a time zone"),
         ("{server: '*', tools: '*', approval: {}}", "approval.by", "is missing"),

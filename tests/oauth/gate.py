@@ -25,7 +25,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway.clock import now_ms
-from gateway.config import Config, load
+from gateway.config import Config, RequestCaps, load
 from gateway.errors import GatewayError
 from gateway.identity.fetch import Fetcher
 from gateway.identity.grants import challenge_of
@@ -238,7 +238,7 @@ def _application(gate: Gate, keys: KeyRing) -> ASGIApp:
     )
     app = BearerAuth(app, resolve=gate.tokens.resolve, challenge=challenge, admin_key=gate.admin)
     sites = Sites.of(listen=settings.listen, public_url=settings.public_url, allowed_origins=settings.allowed_origins)
-    return Guard(app, sites=sites, max_body_bytes=2**20, cross_site=("/mcp", *oauth.CROSS_SITE))
+    return Guard(app, sites=sites, max_body_bytes=2**20, caps=RequestCaps(), cross_site=("/mcp", *oauth.CROSS_SITE))
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from gateway.config import RequestCaps
 from gateway.errors import Forbidden, GatewayError, StoreUnavailable, Unauthenticated
 from gateway.identity.keys import KeyRing, admin_key
 from gateway.identity.tokens import mint, verify
@@ -134,6 +135,7 @@ def _application(served: Served) -> Starlette:
                     allowed_origins=["https://app.example"],
                 ),
                 max_body_bytes=MAX_BODY,
+                caps=RequestCaps(),
             ),
             Middleware(BearerAuth, resolve=_resolver(served), challenge=challenge, admin_key=served.admin),
         ],
