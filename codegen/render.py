@@ -176,7 +176,7 @@ def _server(name: str, namespace: str, words: str, tools: tuple[_Tool, ...], iss
     known.sort(key=lambda pair: pair[1].name)
     shared = share([(function.types, function.result) for _, function in known])
     boilerplate = _boilerplate(typed)
-    writer = Writer(shared, namespace)
+    writer = Writer(shared, namespace, compiled=True)
     body = _templates.get_template("server.d.ts.jinja").render(
         doc=comment_lines(Doc(docs.summary(docs.sentences(words), SUMMARY))),
         namespace=namespace,
