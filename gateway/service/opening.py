@@ -43,9 +43,9 @@ class Opening:
         if len(self._runner.drives) >= settings.max_active_runs + settings.max_queued_runs:
             raise Busy("The gateway has as many runs as it may.", fix="Try again shortly.")
 
-    def published(self, principal: Principal) -> Published:
+    async def published(self, principal: Principal) -> Published:
         """The module of what the principal may call now."""
-        return self._publisher.publish(self._publisher.visible(principal))
+        return await self._publisher.publish(self._publisher.visible(principal))
 
     async def parsed(self, code: str) -> Program:
         """The program's text, read. Raises `UsageError` for one over `code_kb`."""

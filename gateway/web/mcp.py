@@ -116,7 +116,7 @@ class McpFace:
         runs = self._services.runs
         match arguments:
             case SearchArguments():
-                return self._found(principal, arguments)
+                return await self._found(principal, arguments)
             case ExecuteArguments(code=code, session=session, wait_seconds=wait):
                 async with self._progress(ctx) as progress:
                     run = await runs.execute(principal, code, session=session, wait_seconds=wait, on_progress=progress)
@@ -127,7 +127,7 @@ class McpFace:
                 run = await runs.cancel(principal, run_id)
         return _run_result(run)
 
-    def _found(self, principal: Principal, arguments: SearchArguments) -> dict[str, JSON]:
+    async def _found(self, principal: Principal, arguments: SearchArguments) -> dict[str, JSON]:
         publisher = self._services.publisher
         found = self._services.search.search(
             visible=publisher.visible(principal),
@@ -136,7 +136,7 @@ class McpFace:
             detail=arguments.detail,
             limit=arguments.limit,
             budget_tokens=self._services.config.gateway.search_tokens,
-            module=publisher.module_for(principal),
+            module=await publisher.module_for(principal),
         )
         return {"resultType": "complete", "content": [_text(found.text)], "isError": False}
 
