@@ -31,11 +31,19 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """What a module depends on beside the catalog: the tools in it, and those of them that a person must approve."""
+
+    visible: Visible
+    asking: Visible = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class _Seen:
     version: int
     policies: tuple[tuple[Grant, ...], ...]
     deny: tuple[Grant, ...]
-    visible: Visible
+    offer: Offer
 
 
 class Publisher:
@@ -46,7 +54,7 @@ class Publisher:
         self._catalog = Catalog(0, {})
         self._learner = learner
         self._seen: OrderedDict[str, _Seen] = OrderedDict()
-        self._published: OrderedDict[Visible, Published] = OrderedDict()
+        self._published: OrderedDict[Offer, Published] = OrderedDict()
         self._generating = asyncio.Lock()
 
     @property
@@ -56,7 +64,7 @@ class Publisher:
     async def take(self, catalog: Catalog) -> Module:
         """A new catalog, in force once the module of all its tools is there: that is returned, for search. Until then
         the one before serves."""
-        every = frozenset((t.server, t.name) for server in catalog.servers.values() for t in server.tools)
+        every = Offer(frozenset((t.server, t.name) for server in catalog.servers.values() for t in server.tools))
         async with self._generating:
             made = await self._generate(catalog, every)
             self._catalog = catalog
@@ -66,38 +74,45 @@ class Publisher:
 
     def visible(self, principal: Principal) -> Visible:
         """The tools that some arguments would let this principal call; the others do not exist for it."""
+        return self._offer(principal).visible
+
+    def _offer(self, principal: Principal) -> Offer:
         seen = self._seen.get(principal.token_id)
         current = (self._catalog.version, principal.policies, principal.deny)
         if seen is None or (seen.version, seen.policies, seen.deny) != current:
-            tools = (tool for server in self._catalog.servers.values() for tool in server.tools)
-            visible = frozenset((t.server, t.name) for t in tools if policy.may_see(principal, t))
-            seen = _Seen(*current, visible)
+            tools = [t for s in self._catalog.servers.values() for t in s.tools if policy.may_see(principal, t)]
+            asking = frozenset((t.server, t.name) for t in tools if policy.always_asks(principal, t))
+            seen = _Seen(*current, Offer(frozenset((t.server, t.name) for t in tools), asking))
         _remember(self._seen, principal.token_id, seen)
-        return seen.visible
+        return seen.offer
 
     async def module_for(self, principal: Principal) -> Module:
-        return (await self.publish(self.visible(principal))).module
+        return (await self.published_for(principal)).module
 
-    async def publish(self, visible: Visible) -> Published:
+    async def published_for(self, principal: Principal) -> Published:
+        return await self.publish(self._offer(principal))
+
+    async def publish(self, offer: Offer) -> Published:
         """The module of just these tools."""
-        published = self._published.get(visible)
+        published = self._published.get(offer)
         if published is None:
             async with self._generating:  # one at a time: who asks for the same meanwhile finds it
-                published = self._published.get(visible) or await self._generate(self._catalog, visible)
-                self._published[visible] = published
-        _remember(self._published, visible, published)
+                published = self._published.get(offer) or await self._generate(self._catalog, offer)
+                self._published[offer] = published
+        _remember(self._published, offer, published)
         return published
 
-    async def _generate(self, catalog: Catalog, visible: Visible) -> Published:
-        specs = [spec for server in catalog.servers.values() for spec in self._spec(server, visible)]
+    async def _generate(self, catalog: Catalog, offer: Offer) -> Published:
+        specs = [spec for server in catalog.servers.values() for spec in self._spec(server, offer)]
         return await asyncio.to_thread(_generated, specs)
 
-    def _spec(self, offered: ServerTools, visible: Visible) -> list[ServerSpec]:
-        tools = {tool.name: tool for tool in offered.tools if (offered.name, tool.name) in visible}
+    def _spec(self, offered: ServerTools, offer: Offer) -> list[ServerSpec]:
+        tools = {tool.name: tool for tool in offered.tools if (offered.name, tool.name) in offer.visible}
         if not tools:
             return []
-        raw = [tool.raw for tool in tools.values()]
-        return [ServerSpec(offered.name, raw, offered.title, offered.instructions, self._learner.observed(tools))]
+        raw, observed = [tool.raw for tool in tools.values()], self._learner.observed(tools)
+        notes = {name: ("needs approval",) for name in tools if (offered.name, name) in offer.asking}
+        return [ServerSpec(offered.name, raw, offered.title, offered.instructions, observed, notes)]
 
 
 def _generated(specs: Sequence[ServerSpec]) -> Published:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,10 @@ from gateway.config import Config
 from gateway.model import Catalog
 from gateway.service import publish
 from gateway.service.learn import Learner
-from gateway.service.publish import Publisher
+from gateway.service.publish import Offer, Publisher
 from gateway.store.client import Client
 from gateway.store.modules import Modules
+from tests.live import agent, live, stdio
 from tests.search.catalogs import offered, server
 
 
@@ -47,7 +49,7 @@ async def test_the_catalog_before_serves_while_the_new_one_is_generated(monkeypa
     published = publisher()
     first = catalog(1, server("git", git_log="Shows commits."))
     await published.take(first)
-    visible = frozenset({("git", "git_log")})
+    visible = Offer(frozenset({("git", "git_log")}))
     before = await published.publish(visible)
 
     monkeypatch.setattr(publish, "generate", slowly)
@@ -56,7 +58,7 @@ async def test_the_catalog_before_serves_while_the_new_one_is_generated(monkeypa
     await started.wait()
     assert published.catalog is first
     assert await published.publish(visible) is before
-    asking = [asyncio.ensure_future(published.publish(frozenset({("time", "now")}))) for _ in range(5)]
+    asking = [asyncio.ensure_future(published.publish(Offer(frozenset({("time", "now")})))) for _ in range(5)]
     going_on.set()
 
     assert set((await taking).tools) == {("git", "git_log"), ("time", "now")}
@@ -75,3 +77,17 @@ async def test_when_one_server_changes_the_declarations_of_the_others_are_the_sa
     after = await published.take(Catalog(2, {**first.servers, "git": less}))
     assert after.tools["time", "now"] is before.tools["time", "now"]
     assert set(after.tools) == {("time", "now")}
+
+
+async def test_types_say_which_tools_a_person_must_approve(tmp_path: Path) -> None:
+    everything = {"server": "fast", "tools": ["*"]}
+    asking = {**everything, "approval": {"by": "owner"}}
+    agents = {"asks": {**agent(), "grants": [asking]}, "may": {**agent(), "grants": [asking, everything]}}
+    config = {"mcpServers": {"fast": stdio("fast.py")}, "agents": agents, "gateway": {"pool_size": 1}}
+    async with live(tmp_path, config) as running:
+        shown = {}
+        for name in agents:
+            answer = await running.call(await running.token(name), "search", server="fast", detail="full")
+            shown[name] = answer["result"]["content"][0]["text"]
+    assert "@needs-approval" in shown["asks"]
+    assert "@needs-approval" not in shown["may"]
