@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from gateway.config import Config
 from gateway.model import Catalog
@@ -24,6 +26,7 @@ from gateway.store.modules import Modules
 from gateway.tasks import Tasks
 from tests.search.catalogs import corpus, offered
 
+OUT = Path(__file__).parent / "out" / "publishing.json"
 STEP = 0.005
 
 
@@ -45,12 +48,15 @@ async def main() -> None:
         await measure("the same again", publish(Catalog(2, servers)))
         await measure("one server changed", publish(Catalog(3, smaller)))
         await measure("a principal's half of each server", publisher.publish(half))
-        await measure("the same again", publisher.publish(half))
+        await measure("the same again, for the principal", publisher.publish(half))
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_text(json.dumps(measure.rows, indent=2) + "\n", encoding="utf-8")
 
 
 class _Watch:
     def __init__(self) -> None:
         self.late: list[float] = []
+        self.rows: list[dict[str, str | float]] = []
 
     async def run(self) -> None:
         while True:
@@ -66,6 +72,7 @@ class _Watch:
         seconds = time.perf_counter() - start
         late = sorted(self.late) or [0.0]
         p50, p99 = late[len(late) // 2], late[int(len(late) * 0.99)]
+        self.rows.append({"what": name, "seconds": seconds, "p50_ms": p50, "p99_ms": p99, "max_ms": late[-1]})
         print(f"{name:34}{seconds:>9.3f}{p50:>10.1f}{p99:>8.1f}{late[-1]:>10.1f}")
 
 
