@@ -29,6 +29,8 @@ def absent(names: Iterable[str]) -> Node:
 
 def complement(schema: Any, base: Node) -> Node | None:
     """The type of those values of `base` that `schema` refuses; None when no type says so."""
+    if schema is True or schema == {}:
+        return NEVER
     if not isinstance(schema, Mapping):
         return None
     words = schema.keys() - _ANNOTATIONS
@@ -91,16 +93,17 @@ def _other_property(schema: Mapping[str, Any], base: Node) -> Node | None:
     if not set(required) <= {name}:
         return None
     known = _property(base, name)
-    others = None if known is None else complement(value, known.type)
+    others = None if known is None else complement(value, known)
     if others is None or not isinstance(value, Mapping) or not value.keys() & {"const", "enum"}:
         return None
     return Object((Prop(name, others, bool(required)),))
 
 
-def _property(base: Node, name: str) -> Prop | None:
-    if isinstance(base, Object):
-        return next((prop for prop in base.props if prop.name == name), None)
-    return None
+def _property(base: Node, name: str) -> Node | None:
+    """What `base` says of a property; None when it does not name it in each of its alternatives."""
+    objects = [member for member in members_of(base) if isinstance(member, Object)]
+    found = [prop.type for member in objects for prop in member.props if prop.name == name]
+    return union(found) if found and len(found) == len(members_of(base)) else None
 
 
 def _other_types(declared: Any, base: Node) -> Node | None:

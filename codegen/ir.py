@@ -130,6 +130,10 @@ class Index:
     prefix: str = ""
     suffix: str = ""
 
+    @property
+    def is_for_all(self) -> bool:
+        return not self.prefix and not self.suffix
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Object(Node):

@@ -49,7 +49,8 @@ _IMPLYING = {
     "exclusiveMaximum": "number",
     "multipleOf": "number",
 }
-_SAYS_MORE = frozenset(("enum", "const", "anyOf", "oneOf", "allOf", "not", "if", *REFERENCE_KEYWORDS))
+COMBINING = frozenset(("anyOf", "oneOf", "allOf", "not", "if", *REFERENCE_KEYWORDS))
+_SAYS_MORE = frozenset(("enum", "const", *COMBINING))
 _SIMPLE = frozenset(
     (
         "type",

@@ -44,7 +44,7 @@ _GLOBALS = _set(
 )
 _TYPES = _set(
     "Object Function Array Number String Boolean Symbol BigInt Promise Record Partial Pick Omit Map Set Date Error"
-    " Observed Awaited Readonly Required Exclude Extract"
+    " Observed JsonObject CallOptions Awaited Readonly Required Exclude Extract"
 )
 _SNAKE = re.compile(r"[a-z0-9_]+")
 

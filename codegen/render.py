@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from codegen import docs, names, text
 from codegen.declare import Function, Writer, function_of
 from codegen.ir import Doc
+from codegen.kept import Kept
 from codegen.observed import Observed
 from codegen.sharing import UNNAMED, NamedTypes, share
 from codegen.source import ServerSpec, canonical
-from codegen.tooltypes import ToolTypes, tool_types
+from codegen.tooltypes import REMEMBERED, ToolTypes, tool_types
 from codegen.typescript import comment_lines
 
 SUMMARY = 160
@@ -98,7 +99,7 @@ def generate(servers: Sequence[ServerSpec]) -> Module:
     for spec in servers:
         by_name.setdefault(spec.name, []).append(spec)
     namespaces = names.namespaces(by_name)
-    parts = [_server(*_key(name, namespaces[name], by_name[name])) for name in sorted(by_name)]
+    parts = [_server(_content(name, namespaces[name], by_name[name])) for name in sorted(by_name)]
     tools = {(decl.server, decl.tool): decl for part in parts for decl in part.tools}
     manifest = {
         name: _manifest(namespaces[name], part.tools) for name, part in zip(sorted(by_name), parts, strict=True)
@@ -142,11 +143,21 @@ class _Server:
     issues: tuple[str, ...]
 
 
-_Key = tuple[str, str, str, tuple[_Tool, ...], tuple[str, ...]]
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """All that a server's text depends on, hashable. `issues`: tools that cannot be are left out here."""
+
+    name: str
+    namespace: str
+    words: str
+    tools: tuple[_Tool, ...]
+    issues: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return sum(len(tool.definition) for tool in self.tools)
 
 
-def _key(name: str, namespace: str, specs: Iterable[ServerSpec]) -> _Key:
-    """The arguments of `_server`: all that a server's text depends on. Tools that cannot be are left out here."""
+def _content(name: str, namespace: str, specs: Iterable[ServerSpec]) -> _Content:
     tools: dict[str, _Tool] = {}
     issues: list[str] = []
     words = ""
@@ -162,11 +173,11 @@ def _key(name: str, namespace: str, specs: Iterable[ServerSpec]) -> _Key:
                 definition, problems = canonical(tool)
                 notes = tuple(spec.notes.get(tool_name, ()))
                 tools[tool_name] = _Tool(definition, problems, spec.observed.get(tool_name), notes)
-    return name, namespace, words, tuple(tools[key] for key in sorted(tools)), tuple(issues)
+    return _Content(name, namespace, words, tuple(tools[key] for key in sorted(tools)), tuple(issues))
 
 
-@lru_cache(maxsize=256)
-def _server(name: str, namespace: str, words: str, tools: tuple[_Tool, ...], issues: tuple[str, ...]) -> _Server:
+def _written(content: _Content) -> _Server:
+    namespace, tools = content.namespace, content.tools
     typed = [tool_types(tool.definition) for tool in tools]
     identifiers = names.functions(types.name for types in typed)
     known = [
@@ -176,16 +187,16 @@ def _server(name: str, namespace: str, words: str, tools: tuple[_Tool, ...], iss
     known.sort(key=lambda pair: pair[1].name)
     shared = share([(function.types, function.result) for _, function in known])
     boilerplate = _boilerplate(typed)
-    writer = Writer(shared, namespace)
+    writer = Writer(shared, namespace, compiled=True)
     body = _templates.get_template("server.d.ts.jinja").render(
-        doc=comment_lines(Doc(docs.summary(docs.sentences(words), SUMMARY))),
+        doc=comment_lines(Doc(docs.summary(docs.sentences(content.words), SUMMARY))),
         namespace=namespace,
         functions=[writer.declaration(function, function.types.description) for _, function in known],
         types=writer.named_types(),
     )
     decls = [
         ToolDecl(
-            server=name,
+            server=content.name,
             tool=function.types.name,
             namespace=namespace,
             function=function.name,
@@ -197,7 +208,10 @@ def _server(name: str, namespace: str, words: str, tools: tuple[_Tool, ...], iss
         )
         for tool, function in known
     ]
-    return _Server(body, tuple(decls), issues)
+    return _Server(body, tuple(decls), content.issues)
+
+
+_server = Kept(_written, len, REMEMBERED)
 
 
 def _boilerplate(tools: Iterable[ToolTypes]) -> frozenset[str]:

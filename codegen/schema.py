@@ -34,7 +34,7 @@ from codegen.ir import (
     Top,
     Tuple,
 )
-from codegen.keywords import element_name, implied_types, is_generic, known_type, simple_type
+from codegen.keywords import COMBINING, element_name, implied_types, is_generic, known_type, simple_type
 from codegen.patterns import template_of
 from codegen.recursion import closed_under
 
@@ -243,6 +243,8 @@ class _Converter:
         if not isinstance(positional, list) or not positional:
             return Array(self.convert(True if isinstance(items, list) else items, f"{where}[]", depth + 1))
         after = schema.get("additionalItems", True) if isinstance(items, list) else items
+        if after is True and schema.keys().isdisjoint(COMBINING):  # which would say more of what else is in it
+            after = schema.get("unevaluatedItems", True)
         types = tuple(self.convert(item, f"{where}[{i}]", depth + 1) for i, item in enumerate(positional))
         rest = self.convert(after, f"{where}[]", depth + 1)
         least, most = schema.get("minItems", 0), schema.get("maxItems")

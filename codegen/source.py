@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from codegen.observed import Observed
+from codegen.text import COMMENT_LIMIT
 
 MAX_NESTING = 256
 MAX_CHARACTERS = 2_000_000
@@ -58,10 +59,15 @@ def _kind(value: Any) -> str:
 
 def canonical(tool: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     """What codegen reads of `tool` as JSON text, with whatever is too deep or too large taken out and said so."""
-    kept = {key: tool[key] for key in ("name", "title", "description", "inputSchema", "outputSchema") if key in tool}
+    kept = {key: tool[key] for key in ("name", "inputSchema", "outputSchema") if key in tool}
+    prose = {key: words for key in ("title", "description") if isinstance(words := tool.get(key), str)}
+    kept |= {key: words.strip()[: COMMENT_LIMIT + 1] for key, words in prose.items()}
     hints = tool.get("annotations")
     if isinstance(hints, Mapping):
         kept["annotations"] = {key: value for key, value in hints.items() if isinstance(value, bool)}
+    written = _json(kept)
+    if 0 < len(written) <= MAX_CHARACTERS and written.count("{") + written.count("[") <= MAX_NESTING:
+        return written, ()
     issues: list[str] = []
     for key in ("inputSchema", "outputSchema"):
         if key in kept:
@@ -70,14 +76,19 @@ def canonical(tool: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     return json.dumps(kept), tuple(issues)
 
 
-def _bounded(schema: Any) -> tuple[Any, str]:
+def _json(value: Any) -> str:
+    """Empty where `value` is nested too deeply to be written."""
     try:
-        size = len(json.dumps(schema))
+        return json.dumps(value)
     except RecursionError:
-        size = 0
+        return ""
+
+
+def _bounded(schema: Any) -> tuple[Any, str]:
+    size = len(_json(schema))
     if size > MAX_CHARACTERS:
         return {}, f"has {size} characters of JSON: more than {MAX_CHARACTERS} are not read"
-    if 0 < size < 4 * MAX_NESTING or not _too_deep(schema):
+    if not _too_deep(schema):
         return schema, ""
     return _pruned(schema), f"is nested deeper than {MAX_NESTING} levels: what is below is untyped"
 

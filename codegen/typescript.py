@@ -43,17 +43,20 @@ _INHERITED = frozenset(
         "valueOf",
     )
 )
+_NO_ARRAY = "[Symbol.iterator]?: never;"
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Printer:
     """Writes types. `names`: digest → the name that stands for that type. `brief`: without comments and what else a
-    reader can do without. `qualifier` is put before names, since they live in a namespace of their own."""
+    reader can do without. `qualifier` is put before names, since they live in a namespace of their own. `compiled`:
+    with what only compilers look at."""
 
     names: Mapping[bytes, str] = field(default_factory=dict)
     brief: bool = False
     qualifier: str = ""
+    compiled: bool = False
 
     def type(self, node: Node, indent: int = 0) -> str:
         """`node` by its name if it has one, else written out."""
@@ -126,10 +129,11 @@ class Printer:
         if not node.props and not node.indexes:
             return "Record<string, never>" if node.closed else "{}"
         if not node.props and len(node.indexes) == 1 and self._fits_record(node.indexes[0]):
-            return enclosed("Record<string, ", self.type(node.indexes[0].type, indent), ">", indent)
+            return self._record(node.indexes[0], indent)
         lines = [line for prop in node.props for line in self._prop(prop, indent + 2)]
         if not (self.brief and lines and all(isinstance(index.type, Top) for index in node.indexes)):
             lines += [self._index(node, index, indent + 2) for index in node.indexes]
+            lines += [_NO_ARRAY] * (self.compiled and _would_take_arrays(node))
         flat = "{ " + " ".join(lines).removesuffix(";") + " }"
         if len(flat) + indent <= WIDTH and not any("/**" in line or "\n" in line for line in lines):
             return flat
@@ -138,7 +142,12 @@ class Printer:
 
     def _fits_record(self, index: Index) -> bool:
         """`type A = Record<string, A>` is circular for TypeScript where an index signature is not."""
-        return not index.prefix and not index.suffix and not refers_to_itself(index.type)
+        return index.is_for_all and not refers_to_itself(index.type)
+
+    def _record(self, index: Index, indent: int) -> str:
+        if _is_any(index.type):
+            return "JsonObject"
+        return enclosed("Record<string, ", self.type(index.type, indent), ">", indent)
 
     def _prop(self, prop: Prop, indent: int) -> Iterable[str]:
         if prop.doc and not self.brief:
@@ -150,7 +159,7 @@ class Printer:
         yield after(f"{key(prop.name)}{'?' * prop.optional}:", written) + ";"
 
     def _index(self, node: Object, index: Index, indent: int) -> str:
-        keys = "string" if not index.prefix and not index.suffix else f"`{index.prefix}${{string}}{index.suffix}`"
+        keys = "string" if index.is_for_all else f"`{index.prefix}${{string}}{index.suffix}`"
         if isinstance(index.type, Top):
             return f"[key: {keys}]: {self.type(index.type, indent)};"
         covered = [prop for prop in node.props if _matches(index, prop.name)]
@@ -201,6 +210,17 @@ def comment_lines(doc: Doc) -> tuple[str, ...]:
         return ()
     lines[-1] += " */"
     return (f"/** {lines[0]}", *(f" * {line}" for line in lines[1:]))
+
+
+def _is_any(node: Node) -> bool:
+    return isinstance(node, Top) and node.usable
+
+
+def _would_take_arrays(node: Object) -> bool:
+    """TypeScript takes anything that is no primitive for `{ [key: string]: any }`."""
+    return any(index.is_for_all and _is_any(index.type) for index in node.indexes) and all(
+        prop.optional for prop in node.props
+    )
 
 
 def _matches(index: Index, name: str) -> bool:

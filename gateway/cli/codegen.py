@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from codegen import ServerSpec, generate, load_dump, write
+from gateway.cli import recorded
 from gateway.cli.output import Command, emit, json_option, note
 from gateway.cli.remote import config_option, find
 from gateway.errors import UsageError
@@ -20,6 +23,7 @@ _DUMP = click.Path(path_type=Path, exists=True, dir_okay=False, readable=True)
 @click.argument("more", type=_DUMP, nargs=-1, metavar="[DUMP.json]...")
 @click.option("--server", "servers", multiple=True, metavar="NAME", help="A server of the running gateway.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Where to write.")
+@click.option("--learn", type=_DUMP, metavar="FILE", help="Recorded results, for tools that declare none.")
 @config_option
 @click.option("--url", metavar="URL", help="A gateway elsewhere; needs GATEWAY_ADMIN_TOKEN.")
 @json_option
@@ -28,6 +32,7 @@ def command(
     more: tuple[Path, ...],
     servers: tuple[str, ...],
     out: Path,
+    learn: Path | None,
     config_path: Path,
     url: str | None,
     as_json: bool,
@@ -38,6 +43,8 @@ def command(
         api = find(config_path, url)
         for server in servers or (None,):
             specs += load_dump(api.get("/catalog", server=server))
+    if learn is not None:
+        specs = list(_taught(specs, recorded.learn(learn)))
     module = generate(specs)
     write(module, out)
     if as_json:
@@ -46,6 +53,15 @@ def command(
     for issue in module.issues:
         note(issue)
     note(f"{out}: {len(module.tools)} tools of {len(specs)} servers, {len(module.issues)} issues.")
+
+
+def _taught(specs: Sequence[ServerSpec], learnt: recorded.Learnt) -> Iterator[ServerSpec]:
+    known = {(spec.name, tool["name"]) for spec in specs for tool in spec.tools}
+    for server, tool in sorted(learnt.keys() - known):
+        note(f"{server}:{tool} has recorded results and no definition.")
+    for spec in specs:
+        observed = {tool: shape for (server, tool), shape in learnt.items() if server == spec.name}
+        yield replace(spec, observed=observed)
 
 
 def _read(path: Path) -> list[ServerSpec]:

@@ -162,6 +162,14 @@ def may_see(principal: Principal, tool: Tool) -> bool:
     )
 
 
+def always_asks(principal: Principal, tool: Tool) -> bool:
+    """Whether no call of the tool is allowed without a person's approval: what types say of it."""
+    opening = (
+        [rule for rule in policy.about(tool).rules if rule.broken is None] for policy in compile(principal).policies
+    )
+    return any(rules and all(rule.approval is not None for rule in rules) for rules in opening)
+
+
 def counters(principal: Principal, tool: Tool) -> tuple[Limit, ...]:
     """Every limit that may decide about a call of the tool: what `usage` should hold."""
     policies = compile(principal).policies

@@ -226,10 +226,8 @@ class _Judge:
         return Verdict.REJECT
 
     def _count(self, callee: Callee | None, index: int) -> Verdict:
-        """JavaScript takes any number of arguments; a tool does not, beside the one that says what to do in doubt."""
-        if callee is Callee.TOOL and self._usage.text(index + 1) != "onDoubt":
-            return Verdict.REJECT
-        return Verdict.REJECT if callee is Callee.TYPED else Verdict.DROP
+        """JavaScript takes any number of arguments; a tool does not."""
+        return Verdict.REJECT if callee in (Callee.TOOL, Callee.TYPED) else Verdict.DROP
 
     def _is_habit(self, finding: Finding, index: int) -> bool:
         """Whether only plain JavaScript's ways keep the checker from knowing the value's type: a variable that changes

@@ -77,7 +77,7 @@ class Again:
     ) -> str:
         """`check`: against the tools of today. A program that goes on unchanged keeps those that it began with."""
         if check:
-            published = self._opening.published(job.principal)
+            published = await self._opening.published(job.principal)
             parsed = await self._opening.parsed(code)
             found = await self._opening.checked(parsed, published)
             job = replace(job, module=published.runtime, run_text=parsed.run_text, warnings=found.warnings)

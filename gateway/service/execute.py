@@ -56,7 +56,7 @@ class Runs:
         `wait_seconds`. Raises `UsageError`, `Busy`, `StoreUnavailable`, `CheckerUnavailable`: then there is no run."""
         await self._opening.check_session(principal, session)
         self._opening.check_room()
-        published = self._opening.published(principal)
+        published = await self._opening.published(principal)
         parsed = await self._opening.parsed(code)
         created, run_id, seed = self._floor.clock(), new_run_id(principal), secrets.token_hex(16)
         job = Job(run_id, principal, session, parsed.run_text, published.runtime, created)
@@ -127,7 +127,8 @@ class Runs:
 
     async def check(self, principal: Principal, code: str) -> dict[str, JSON]:
         """Type-check only: `{"ok", "diagnostics", "warnings"}`."""
-        found = await self._opening.checked(await self._opening.parsed(code), self._opening.published(principal))
+        published = await self._opening.published(principal)
+        found = await self._opening.checked(await self._opening.parsed(code), published)
         return {
             "ok": not found.diagnostics,
             "diagnostics": views.diagnostics(found.diagnostics),

@@ -23,7 +23,7 @@ class Learner:
     """`known` are the shapes by tool pin. `changed` is awaited when types have become different."""
 
     def __init__(self, config: Config, modules: Modules, changed: Callable[[], Awaitable[None]]) -> None:
-        self.config = config
+        self._config = config
         self._modules = modules
         self._changed = changed
         self._known: dict[str, Observed] = {}
@@ -33,8 +33,16 @@ class Learner:
         self._saving = False
 
     def observed(self, tools: Mapping[str, Tool]) -> dict[str, Observed]:
-        """What is known of these tools (by name)."""
-        return {name: self._known[tool.pin] for name, tool in tools.items() if tool.pin in self._known}
+        """What is known of these tools (by name), of servers that are learnt from."""
+        known = {name: self._known.get(tool.pin) for name, tool in tools.items() if self._learns(tool)}
+        return {name: shape for name, shape in known.items() if shape is not None}
+
+    async def reload(self, config: Config, catalog: Catalog) -> None:
+        """Other servers may be learnt from now than before."""
+        before, self._config = self._config, config
+        if any(server.learn != _learns(before, name) for name, server in config.servers.items()):
+            await self.recall(catalog)
+            await self._changed()
 
     async def recall(self, catalog: Catalog) -> None:
         """Read what replicas have learnt about the tools of a catalog."""
@@ -64,8 +72,7 @@ class Learner:
         await self._tasks.close()
 
     def _learns(self, tool: Tool) -> bool:
-        server = self.config.servers.get(tool.server)
-        return tool.output_schema is None and server is not None and server.learn
+        return tool.output_schema is None and _learns(self._config, tool.server)
 
     async def _save(self) -> None:
         """One at a time; what is learnt meanwhile goes with the next."""
@@ -82,3 +89,8 @@ class Learner:
             log.warning("learnt types could not be kept: %s", error)
         finally:
             self._saving = False
+
+
+def _learns(config: Config, server: str) -> bool:
+    found = config.servers.get(server)
+    return found is not None and found.learn

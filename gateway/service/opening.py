@@ -63,9 +63,9 @@ class Opening:
                 self._sessions.clear()
             self._sessions.add(one)
 
-    def published(self, principal: Principal) -> Published:
+    async def published(self, principal: Principal) -> Published:
         """The module of what the principal may call now."""
-        return self._publisher.publish(self._publisher.visible(principal))
+        return await self._publisher.published_for(principal)
 
     async def parsed(self, code: str) -> Program:
         """The program's text, read. Raises `UsageError` for one over `code_kb`."""

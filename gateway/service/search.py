@@ -76,15 +76,16 @@ class Search:
         self._documents: dict[Key, tuple[tuple[str, str, str], Document]] = {}
 
     def publish(self, catalog: Catalog, module: Module) -> None:
-        """Takes over a new catalog with the module of all its tools. Only tools that changed are read again."""
-        known, self._documents = self._documents, {}
+        """Takes over a new catalog with the module of all its tools. Only tools that changed are read again. Another
+        thread may search meanwhile: it finds the catalog before."""
+        known, documents = self._documents, dict[Key, tuple[tuple[str, str, str], Document]]()
         for server in catalog.servers.values():
             for tool in server.tools:
                 key, said = (server.name, tool.name), (tool.pin, server.title, server.instructions)
                 kept = known.get(key)
-                self._documents[key] = kept if kept and kept[0] == said else (said, document(server, tool))
-        self._catalog, self._module = catalog, module
-        self._index = Index(made for _, made in self._documents.values())
+                documents[key] = kept if kept and kept[0] == said else (said, document(server, tool))
+        index = self._index if documents == known else Index(made for _, made in documents.values())
+        self._documents, self._index, self._catalog, self._module = documents, index, catalog, module
 
     def search(
         self,

@@ -115,7 +115,7 @@ async def revoke(call: Call) -> JSON:
 
 async def show_types(call: Call) -> JSON:
     principal = await acting(call, call.query.agent)
-    module = call.services.publisher.module_for(principal)
+    module = await call.services.publisher.module_for(principal)
     return {"agent": principal.agent, "declarations": module.text, "manifest": module.manifest}
 
 

@@ -120,7 +120,7 @@ class McpFace:
     ) -> dict[str, JSON]:
         match arguments:
             case SearchArguments():
-                return self._found(principal, arguments)
+                return await self._found(principal, arguments)
             case CancelArguments(run_id=run_id):
                 return _run_result(await self._services.runs.cancel(principal, run_id))
             case ExecuteArguments() | ResultArguments():
@@ -154,7 +154,7 @@ class McpFace:
             run = await runs.result(principal, run.run_id, wait_seconds=wait if answered else 0, on_progress=progress)
         return _run_result(run)
 
-    def _found(self, principal: Principal, arguments: SearchArguments) -> dict[str, JSON]:
+    async def _found(self, principal: Principal, arguments: SearchArguments) -> dict[str, JSON]:
         publisher = self._services.publisher
         found = self._services.search.search(
             visible=publisher.visible(principal),
@@ -163,7 +163,7 @@ class McpFace:
             detail=arguments.detail,
             limit=arguments.limit,
             budget_tokens=self._services.config.gateway.search_tokens,
-            module=publisher.module_for(principal),
+            module=await publisher.module_for(principal),
         )
         return {"resultType": "complete", "content": [_text(found.text)], "isError": False}
 

@@ -156,7 +156,7 @@ class Publisher(Protocol):
     def visible(self, principal: Principal) -> frozenset[tuple[str, str]]:
         """The (server, tool) pairs that some grant of the principal opens."""
 
-    def module_for(self, principal: Principal) -> Module: ...
+    async def module_for(self, principal: Principal) -> Module: ...
 
 
 class Upstreams(Protocol):

@@ -37,7 +37,7 @@ def learnt(*results: Any) -> Observed:
         ([[]], "any[]"),
         ([[1, "a", None]], "(number | string | null)[]"),
         ([[{"a": 1}, {"b": 2}]], "{ a?: number; b?: number }[]"),
-        ([{}], "Record<string, any>"),
+        ([{}], "JsonObject"),
         ([[1], {"a": 1}, "x"], "string | number[] | { a: number }"),
         (["red", "green", "red"], "string"),
         ([{f"key{i}": i for i in range(500)}], "Record<string, number>"),

@@ -36,6 +36,12 @@ def test_a_module_reads_like_this() -> None:
     assert (
         module.text.split("\n", 2)[2]
         == """\
+/** When it is unknown whether a call took effect: throw an InDoubtError, or (as without this) wait for a person. */
+export type CallOptions = { onDoubt: "throw" | "wait" };
+
+/** An object of which no more is known; no array. */
+export type JsonObject = { [key: string]: any; [Symbol.iterator]?: never };
+
 /** Git */
 export const git: {
   /** Shows the commit logs.
@@ -44,12 +50,12 @@ export const git: {
     repo_path: string;
     /** integer ≥ 1 @default 10 */
     max_count?: number;
-  }): Promise<any>;
-  status(args?: Record<string, never>): Promise<any>;
+  }, options?: CallOptions): Promise<any>;
+  status(args?: Record<string, never>, options?: CallOptions): Promise<any>;
 };
 
 export const time: {
-  now(args?: Record<string, never>): Promise<any>;
+  now(args?: Record<string, never>, options?: CallOptions): Promise<any>;
 };
 
 export {};

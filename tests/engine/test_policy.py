@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.engine.policy import considered, counters, decide, may_see, parse_grant_flag, policy_hash
+from gateway.engine.policy import always_asks, considered, counters, decide, may_see, parse_grant_flag, policy_hash
 from gateway.errors import UsageError
 from gateway.model import Grant
 from tests.engine.policies import NOW, ask, closing, grant, principal, tool
@@ -214,6 +214,7 @@ def test_an_approval_is_asked_for_unless_another_grant_opens_without() -> None:
         ("role:finance", 600)
     ]
     assert ask((asking, grant())).effect == "allow"
+    assert always_asks(principal((asking,)), tool()) and not always_asks(principal((asking, grant())), tool())
     both = decide(principal((asking,), (grant(approval={"by": "owner"}),)), tool(), {}, NOW)
     assert [approval.by for approval in both.obligations.approvals] == ["role:finance", "owner"]
 

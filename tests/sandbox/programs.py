@@ -268,7 +268,14 @@ BAD: dict[str, tuple[str, int, int, str]] = {
         "'context' is missing",
     ),
     "no arguments": ("return tools.git.gitLog();", 1, 18, "An argument for 'args' was not provided"),
-    "positional arguments": ("return tools.git.gitLog('.', 5);", 1, 30, "Expected 1 arguments, but got 2"),
+    "positional arguments": ("return tools.git.gitLog('.', 5);", 1, 25, "Argument of type 'string' is not assignable"),
+    "too many arguments": ("return tools.git.gitLog({ repo_path: '.' }, undefined, 5);", 1, 56, "but got 3"),
+    "a misspelt word for doubt": (
+        "return tools.git.gitShow({ repo_path: '.', revision: 'x' }, { onDout: 'throw' });",
+        1,
+        63,
+        "Did you mean to write 'onDoubt'?",
+    ),
     "a text for the object": ("return tools.git.gitLog('.');", 1, 25, "'string' is not assignable"),
     "a wrong type": ("return tools.git.gitLog({ repo_path: 5 });", 1, 27, "(property 'repo_path')"),
     "a wrong type in a variable": (

@@ -1,5 +1,4 @@
 // xcodebuild.sessionShowDefaults – Show current active defaults.
-// issue: result: the schema has an `if` whose contrary no type says
 
 // signatures
 
@@ -47,7 +46,11 @@ sessionShowDefaults(args?: Record<string, never>): Promise<
           | { type: "clear"; scope: "all" | "profile" | "current"; profile?: string; clearedKeys?: string[] };
       };
       nextSteps?: string[];
-    } & ({ didError: false; error: null } | { didError?: true; error?: string | null }))
+    } & (
+      | { didError: false; error: null }
+      | { didError: true; error: string }
+      | { didError?: never; error?: string | null }
+    ))
   | {
       schema: "xcodebuildmcp.output.error";
       schemaVersion: "1";
@@ -103,7 +106,15 @@ sessionShowDefaults(args?: Record<string, never>): Promise<
           | { type: "clear"; scope: "all" | "profile" | "current"; profile?: string; clearedKeys?: string[] };
       };
       nextSteps?: string[];
-    } & ({ didError: false; error: null } | { didError?: true; error?: string | null }))
+    } & (
+      | { didError: false; error: null }
+      | {
+          didError: true;
+          /** not empty */
+          error: string;
+        }
+      | { didError?: never; error?: string | null }
+    ))
   | {
       schema: "xcodebuildmcp.output.error";
       schemaVersion: "1";
