@@ -73,14 +73,16 @@ class Replica:
 
 
 @asynccontextmanager
-async def replica(folder: Path, config: dict[str, Any], *, token: str | None = None) -> AsyncIterator[Replica]:
+async def replica(
+    folder: Path, config: dict[str, Any], *, token: str | None = None, module: str = "benchmarks.serve"
+) -> AsyncIterator[Replica]:
     """Start a gateway process on `config` with its own data in `folder`."""
     folder.mkdir(exist_ok=True)
     file = folder / "gateway.json"
     settings = {"listen": "127.0.0.1:0", "data_dir": str(folder / "data"), "pool_size": 1, **config.get("gateway", {})}
     file.write_text(json.dumps({**config, "gateway": settings}))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "benchmarks.serve", str(file), cwd=SERVERS.parents[1], stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", module, str(file), cwd=SERVERS.parents[1], stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     try:

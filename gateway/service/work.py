@@ -224,12 +224,13 @@ class Work:
             self._checked_at = asked
 
     def _may_go(self) -> None:
-        """Asked in the very moment before a request goes out. Raises `PolicyDenied` when the run was stopped, the
-        last liveness check is too old, or another replica may own the run by now."""
+        """Asked in the very moment before a request goes out. Raises `PolicyDenied` when the run was stopped, or
+        another replica may own it by now, and `CheckExpired` when the last liveness check is too old."""
         now = time.monotonic()
-        checked = now - self._checked_at < CHECK_HOLDS_SECONDS
-        if not (self._may_send() and checked and now < self._pen.writer.lease.expires_at_monotonic):
+        if not (self._may_send() and now < self._pen.writer.lease.expires_at_monotonic):
             raise PolicyDenied("The run was stopped before this call was sent.")
+        if now - self._checked_at >= CHECK_HOLDS_SECONDS:
+            raise calls.CheckExpired
 
     async def _local(self, command: Command) -> None:
         self.complete(command.cid, await calls.local(self._floor, self._job, command))

@@ -32,5 +32,6 @@ SWAP = _read("swap")
 RATE = _read("rate")
 AUDIT = _read("audit")
 PINS = _read("pins")
+BEAT = _read("beat")
 
-SCRIPTS = (OPEN, CLAIM, RENEW, APPEND, PACK, DUE, COUNT, SWAP, RATE, AUDIT, PINS)
+SCRIPTS = (OPEN, CLAIM, RENEW, APPEND, PACK, DUE, COUNT, SWAP, RATE, AUDIT, PINS, BEAT)
