@@ -58,10 +58,12 @@ class Revoker:
         # The announcement may stop them before we do: remember whose they were.
         at_work = self._runner.of(roots)
         await self._shut(roots)
-        # Every token by itself too: it must not come back when its agent or tenant is opened again.
-        below = await self._tokens(lambda token: not roots.isdisjoint(token.chain))
-        await self._shut({token.id for token in below} - roots, max((t.expires_at for t in below), default=0))
-        stopped = await self._stop_runs(roots, at_work)
+        # Every token by itself too: it must not come back when its agent or tenant is opened again. (An agent may have
+        # tokens from when it was another tenant's.)
+        below = await self._tokens(lambda token: not roots.isdisjoint(token.chain) or token.agent == agent)
+        ids = {token.id for token in below}
+        await self._shut(ids - roots, max((token.expires_at for token in below), default=0))
+        stopped = await self._stop_runs(roots | ids, at_work)
         await self._record(kind, name, below)
         return {"revoked": [token.id for token in below], "runs_stopped": stopped}
 
@@ -75,10 +77,10 @@ class Revoker:
                 return frozenset({name} if await self._floor.sessions.token(name) else ())
             case "session":
                 return frozenset(token.id for token in await self._tokens(lambda token: token.session == name))
+            case "agent" if name in agents:
+                return frozenset({identities(agents[name].tenant, name)[1]})
             case "agent":
-                named = {identities(agents[name].tenant, name)[1]} if name in agents else set()
-                # Also under a tenant that it was of before.
-                return frozenset(named | {t.chain[1] for t in await self._tokens(lambda token: token.agent == name)})
+                return frozenset(token.chain[1] for token in await self._tokens(lambda token: token.agent == name))
             case "tenant" if name not in await self._tenants():
                 return frozenset()
         tenants = [name] if kind == "tenant" else await self._tenants()

@@ -277,7 +277,8 @@ class Soak:
 
         async def idle() -> bool:
             left = [len(processes.programs(gate.replica.process.pid)) for gate in self._gates]
-            return max(left) <= 2
+            # One that waits, and those that were being started for programs that are no more.
+            return max(left) <= 1 + (os.cpu_count() or 1)
 
         await self._until(idle, f"{kind}: processes are left over")
 
@@ -326,7 +327,7 @@ class Soak:
 
     async def _until(self, true: Any, otherwise: Any) -> None:
         try:
-            async with asyncio.timeout(SETTLES_SECONDS + self._programs):
+            async with asyncio.timeout(SETTLES_SECONDS + 4 * self._programs):
                 while not await true():
                     await asyncio.sleep(0.02)
         except TimeoutError:
