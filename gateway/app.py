@@ -51,6 +51,7 @@ from gateway.store.bus import Bus
 from gateway.store.client import Client
 from gateway.store.embedded import Embedded
 from gateway.store.journal import Journal
+from gateway.store.ledger import REVOCATIONS, Ledger
 from gateway.store.liveness import Liveness
 from gateway.store.modules import Modules
 from gateway.store.pins import Pins
@@ -209,7 +210,7 @@ def _floor(
         bus=Bus(client),
         journal=journal,
         timers=Timers(client),
-        liveness=Liveness(client),
+        liveness=Liveness(client, Ledger(data_dir / REVOCATIONS)),
         sessions=Sessions(client),
         modules=modules,
         usage=Usage(client),

@@ -69,16 +69,24 @@ def show(api: Api, token_id: str, as_json: bool) -> None:
 @click.argument("token_id", metavar="[ID]", required=False)
 @click.option("--agent", help="All tokens of this agent.")
 @click.option("--session", help="The token of this session.")
+@click.option("--tenant", help="All tokens of this tenant.")
 @click.option("--all", "everything", is_flag=True, help="Every token.")
 @json_option
 @with_api
 def revoke(
-    api: Api, token_id: str | None, agent: str | None, session: str | None, everything: bool, as_json: bool
+    api: Api,
+    token_id: str | None,
+    agent: str | None,
+    session: str | None,
+    tenant: str | None,
+    everything: bool,
+    as_json: bool,
 ) -> None:
     """Revoke tokens and stop their running programs, now, on every replica."""
-    if sum(map(bool, (token_id, agent, session, everything))) != 1:
-        raise click.UsageError("Name exactly one: a token ID, --agent, --session or --all.")
-    done = api.post("/tokens/revoke", {"token": token_id, "agent": agent, "session": session, "all": everything})
+    if sum(map(bool, (token_id, agent, session, tenant, everything))) != 1:
+        raise click.UsageError("Name exactly one: a token ID, --agent, --session, --tenant or --all.")
+    whom = {"token": token_id, "agent": agent, "session": session, "tenant": tenant, "all": everything}
+    done = api.post("/tokens/revoke", whom)
     if as_json:
         emit(done)
         return

@@ -12,7 +12,7 @@ Bodies always hold `v, seq, tenant, ts, node, event`; the other fields depend on
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,15 +70,27 @@ class Sealed:
         return {**self.body, "prev": self.prev.hex(), "hash": self.hash.hex()}
 
 
-def read(elements: Iterable[bytes], head: bytes, first: int, tenant: str) -> Iterator[Sealed]:
+def read(
+    elements: Iterable[bytes], head: bytes, first: int, tenant: str, *, earlier: Sequence[bytes] = ()
+) -> Iterator[Sealed]:
     """Check and read elements that follow `head`. Raises `StoreCorrupt` with `seq` and `reason` at the first bad one,
-    after all before it."""
+    after all before it. `earlier` are hashes before `head`, by which something that was put in between is told from
+    what comes after it."""
+    heads = [*earlier, head]
     for seq, element in enumerate(elements, first):
         digest, text = element[:DIGEST], element[DIGEST:]
-        if _link(head, text) != digest:
-            raise bad(seq, "its hash does not follow from the record before it")
-        yield Sealed(_body(seq, text, tenant), head, digest)
-        head = digest
+        if _link(heads[-1], text) != digest:
+            raise _misfit(seq, digest, text, heads)
+        yield Sealed(_body(seq, text, tenant), heads[-1], digest)
+        heads.append(digest)
+
+
+def _misfit(seq: int, digest: bytes, text: bytes, heads: Sequence[bytes]) -> StoreCorrupt:
+    """What to say of an element that does not follow from the last of `heads`."""
+    for back, head in enumerate(reversed(heads[:-1]), 1):
+        if _link(head, text) == digest and digest not in heads:
+            return bad(seq - back, "it was put in between: the chain goes on as if it were not there")
+    return bad(seq, "its hash does not follow from the record before it")
 
 
 def loose(elements: Iterable[bytes], prev: bytes, first: int, tenant: str) -> Iterator[Sealed]:
@@ -188,11 +200,11 @@ def anchor(body: Mapping[str, JSON]) -> Anchor | None:
 
 
 def journal_heads(elements: Iterable[bytes]) -> list[bytes]:
-    """The hash that a journal has after 0, 1, 2, … entries. Raises `StoreCorrupt` with the first bad entry."""
+    """The hash that a journal has after 0, 1, 2, … entries, up to the first that does not follow."""
     heads = [GENESIS]
-    for position, element in enumerate(elements):
+    for element in elements:
         if _link(heads[-1], element[DIGEST:]) != element[:DIGEST]:
-            raise bad(position, "its hash does not follow from the entry before it")
+            break
         heads.append(element[:DIGEST])
     return heads
 

@@ -27,12 +27,15 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.sandbox import walls
 
 WATCH_SECONDS = 0.1
+BUSY_SECONDS = 0.3
+_BUSY_NICE = 10
 _STDERR_TAIL = 4_000
 _MAX_DESCRIPTORS = 64
 _MAX_OPEN = 65_536
@@ -66,6 +69,7 @@ class _Child:
     stderr: int
     watched: bool = False
     over: bool = False
+    gives_way: bool = False
 
 
 @dataclass(slots=True)
@@ -166,7 +170,8 @@ class Launcher:
             os._exit(126)
 
     def _watch(self) -> None:
-        """Kill what is over its memory: resident pages that no file backs, so ArrayBuffers count and Deno does not."""
+        """Kill what is over its memory: resident pages that no file backs, so ArrayBuffers count and Deno does not.
+        What has computed for `BUSY_SECONDS` gives way to the gateway and to programs that begin."""
         now = time.monotonic()
         if now < self._next_watch:
             return
@@ -175,6 +180,10 @@ class Launcher:
             if child.watched and not child.over and resident_bytes(child.pid) > self._order.memory_bytes:
                 child.over = True
                 _kill(child.pid)
+            if child.watched and not child.gives_way and _cpu_seconds(child.pid) > BUSY_SECONDS:
+                child.gives_way = True
+                with suppress(OSError):
+                    os.setpriority(os.PRIO_PGRP, child.pid, _BUSY_NICE)
 
     def _reap(self) -> None:
         while self._children:
@@ -202,6 +211,14 @@ def resident_bytes(pid: int) -> int:
             return sum(int(size) for size in _RESIDENT.findall(status.read())) * 1024
     except OSError:
         return 0
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Of all threads of a process (its CPU clock, as clock_getcpuclockid(3) names it); 0 when it is gone."""
+    try:
+        return time.clock_gettime(~pid << 3 | 2) if sys.platform == "linux" else 0.0
+    except OSError:
+        return 0.0
 
 
 def _kill(pid: int) -> None:

@@ -95,6 +95,10 @@ class Audit:
             self._chains[tenant] = found
         return found
 
+    async def tenants(self) -> list[str]:
+        """All that have a record: whoever was ever issued a token is of one of them."""
+        return await self._store.tenants()
+
     async def close(self) -> None:
         """Write and sign what is left."""
         self.anchor()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from gateway.clock import Clock
 from gateway.engine import record
-from gateway.engine.chain import GENESIS
+from gateway.engine.chain import DIGEST, GENESIS
 from gateway.engine.record import Anchor, Sealed
 from gateway.errors import StoreCorrupt
 from gateway.identity.keys import KeyRing
@@ -111,6 +111,7 @@ class AuditVerifier:
 
     async def _walk(self, tenant: str, walk: _Walk) -> None:
         """Raises `StoreCorrupt` at the first record that breaks the chain."""
+        earlier: list[bytes] = []
         async for first, elements in self._store.pages(tenant, 0):
             if first != walk.seq:
                 # What a trimmed chain stands on is said by its first record, whose signature is checked with it.
@@ -120,13 +121,14 @@ class AuditVerifier:
                 walk.seq, walk.foot, walk.head = first, first, base
             anchors: list[Anchor] = []
             try:
-                for sealed in record.read(elements, walk.head, first, tenant):
+                for sealed in record.read(elements, walk.head, first, tenant, earlier=earlier):
                     self._check_record(sealed, walk)
                     anchors += [covers] if (covers := record.anchor(sealed.body)) is not None else []
                     walk.seq, walk.head = sealed.seq + 1, sealed.hash
                     walk.verdict.records += 1
             finally:
                 await self._check_journals(anchors, walk)
+            earlier = [element[:DIGEST] for element in elements[:-1]]
 
     def _check_record(self, sealed: Sealed, walk: _Walk) -> None:
         seq, body = sealed.seq, sealed.body
@@ -226,23 +228,20 @@ def _check_end(walk: _Walk, before: State, after: State) -> None:
 
 def _journal_fault(anchors: Sequence[Anchor], promised: int, elements: Sequence[bytes]) -> Fault | None:
     """What is wrong with a run's journal, as far as it is there, at the first record that anchors it."""
-    last = anchors[-1]
-    name = f"the journal of {last.run_id}"
-    try:
-        heads = record.journal_heads(elements)
-    except StoreCorrupt as error:
-        at = error.details["seq"]
-        covers = next((covers for covers in anchors if covers.length > at), last)
-        return Fault(covers.seq, f"{name}, entry {at}: {error.details['reason']}")
     if not elements:
         return None
+    last, heads = anchors[-1], record.journal_heads(elements)
+    name, good = f"the journal of {last.run_id}", len(heads) - 1
+    broken = f"{name}, entry {good}: its hash does not follow from the entry before it"
     for covers in anchors:
-        if covers.length >= len(heads):
-            return Fault(covers.seq, f"{name} has {len(elements)} of {covers.length} entries")
+        if covers.length > good:
+            short = f"{name} has {len(elements)} of {covers.length} entries"
+            return Fault(covers.seq, broken if good < len(elements) else short)
         if heads[covers.length] != covers.head:
-            return Fault(
-                covers.seq, f"{name} is not the one that was written: its first {covers.length} entries differ"
-            )
-    if len(elements) < promised or (last.final and len(elements) > last.length):
+            other = f"{name} is not the one that was written: its first {covers.length} entries differ"
+            return Fault(covers.seq, other)
+    if good < len(elements):
+        return Fault(last.seq, broken)
+    if good < promised or (last.final and good > last.length):
         return Fault(last.seq, f"{name} does not end where the run did")
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from gateway.errors import (
     UpstreamUnavailable,
     UsageError,
 )
-from gateway.model import JSON, Principal, Tool
+from gateway.model import JSON, Principal, Tool, ToolResult
 from gateway.service.floor import Floor, Job, tool_key
 
 ERROR_NAMES = {"tool_error": "ToolError", "policy_denied": "PolicyError", "upstream_timeout": "TimeoutError"}
@@ -34,6 +35,10 @@ class AnswerLost(Exception):
     def __init__(self, outcome: Mapping[str, JSON]) -> None:
         super().__init__("the answer is lost")
         self.outcome = outcome
+
+
+class CheckExpired(Exception):
+    """The last liveness check is too old to send on. Nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,8 @@ async def call_tool(
     """Call the upstream. Returns the outcome as the journal has it: `{"v": value}` or `{"e": error}`.
 
     `check_alive` is awaited once there is a slot and a connection, `may_go` asked in the moment before the request
-    goes out; both raise `PolicyDenied` to stop it. Raises `AnswerLost`."""
+    goes out; both raise `PolicyDenied` to stop it, and `may_go` raises `CheckExpired` to have it checked again. Raises
+    `AnswerLost`."""
     server, _, name = command.name.partition(":")
 
     async def check() -> None:
@@ -140,7 +146,9 @@ async def call_tool(
 
     meta = {"mcp-code-gateway/idempotency-key": f"{job.run_id}/{command.cid}"}
     try:
-        result = await floor.upstreams.call(server, name, command.args, meta=meta, before_send=check, on_sent=may_go)
+        result = await _checked(
+            lambda: floor.upstreams.call(server, name, command.args, meta=meta, before_send=check, on_sent=may_go)
+        )
         who = {"tenant": job.principal.tenant, "agent": job.principal.agent, "run_id": job.run_id}
         await floor.usage.add_bytes(limits, **who, size=result.bytes)
         wrapped = tool_key(server, name) in job.module.wrapped
@@ -154,6 +162,13 @@ async def call_tool(
     if known is not None:
         floor.learner.note(known, value)
     return {"v": value}
+
+
+async def _checked(call: Callable[[], Awaitable[ToolResult]]) -> ToolResult:
+    """On a machine that is very busy more time may pass between check and send than a check holds: check again."""
+    while True:
+        with suppress(CheckExpired):
+            return await call()
 
 
 def program_error(error: GatewayError, **more: JSON) -> dict[str, JSON]:

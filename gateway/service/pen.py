@@ -75,8 +75,9 @@ class Pen:
 
     async def _settle(self) -> None:
         if self._late is not None:
-            late, self._late = self._late, None
-            await asyncio.shield(late)
+            # Whoever is cancelled here leaves it to the next: an append that is under way must not be sent twice.
+            await asyncio.wait([self._late])
+            self._late = None
         if self._unsettled is not None:
             await self._journal.commit(self._writer, *self._unsettled)
             self._unsettled = None

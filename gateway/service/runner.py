@@ -7,6 +7,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
@@ -49,6 +50,9 @@ class Runner:
         self._waker = Waker(floor, self.drives, self._resume_safely)
 
     async def start(self) -> None:
+        liveness = self._floor.liveness
+        liveness.on_shut = self._stop_shut
+        await liveness.catch_up()
         self._tasks.start(self._keep_leases(), name="leases")
         self._tasks.start(self._waker.wake(), name="wake-ups")
         self._tasks.start(self._waker.sweep(), name="sweeper")
@@ -64,14 +68,21 @@ class Runner:
         for drive in list(self.drives.values()):
             await drive.settled.wait()
         await self._tasks.close()
+        with suppress(StoreError):
+            await self._floor.liveness.leave()
 
     # --- drives ------------------------------------------------------------------------------------------------
 
     def launch(self, job: Job, writer: Writer, ahead: Process | None) -> Drive:
         """Drive a new run, which may be running `ahead` of its drive."""
-        drive = Drive(self._floor, job, writer, ahead)
-        self.drives[job.run_id] = drive
-        self._tasks.start(self._drive(drive), name=f"run {job.run_id}")
+        return self._put_to_work(Drive(self._floor, job, writer, ahead))
+
+    def _put_to_work(self, drive: Drive) -> Drive:
+        self.drives[drive.job.run_id] = drive
+        if self._floor.liveness.is_shut(drive.job.principal.chain):
+            # While it was being opened: nobody could stop it yet.
+            drive.stop(REVOKED)
+        self._tasks.start(self._drive(drive), name=f"run {drive.job.run_id}")
         return drive
 
     async def _drive(self, drive: Drive) -> None:
@@ -106,7 +117,10 @@ class Runner:
             await drive.drop_mail()
             if goes_on:
                 await self._begin_next(job, job.principal)
-            if outcome.status is RunStatus.WAITING and not self._closing:
+            if outcome.status is RunStatus.WAITING and self._floor.liveness.is_shut(job.principal.chain):
+                # While it was being put to sleep: whoever revoked it could neither stop it nor end it.
+                await self.end(run_id, REVOKED)
+            elif outcome.status is RunStatus.WAITING and not self._closing:
                 await self._look_again(run_id)
             elif outcome.status in TERMINAL:
                 await ending.retire(self._floor, run_id, job.links, goes_on=goes_on)
@@ -207,8 +221,7 @@ class Runner:
             pen.write("resumed", {"epoch": pen.writer.lease.epoch})
             # The program is brought back meanwhile; whatever it asks for waits for this.
             pen.flush_soon({"status": "running", "updated": now})
-            self.drives[run_id] = drive
-            self._tasks.start(self._drive(drive), name=f"run {run_id}")
+            self._put_to_work(drive)
 
     async def _sleep_on(self, drive: Drive) -> None:
         """Nothing has come for a run that sleeps: give it back, to be looked at when its next wait ends."""
@@ -270,10 +283,9 @@ class Runner:
                 case "inbox" if about in self.drives:
                     self._tasks.start(self.poke(about), name=f"mail {about}")
                 case "revoked":
-                    note, *dead = about.split()
-                    self.stop(functools.partial(_is_of, frozenset(dead)), REVOKED)
-                    self._tasks.start(self._floor.liveness.acknowledge(note), name="acknowledge")
-                case "connected":
+                    self._stop_shut(frozenset(about.split()))
+                    self._tasks.start(self._stop_dead(), name="who is dead")
+                case "opened" | "connected":
                     self._tasks.start(self._stop_dead(), name="who is dead")
 
     async def _watch_liveness(self) -> None:
@@ -284,16 +296,26 @@ class Runner:
 
     async def _stop_dead(self) -> None:
         """End what belongs to the dead; without a store for over `BLIND_SECONDS`, everything stops."""
-        chains = {drive.job.principal.chain for drive in self.drives.values()}
         try:
-            replies = await self._floor.client.batch([Liveness.check(chain) for chain in chains]) if chains else []
+            async with asyncio.timeout(BLIND_SECONDS):
+                await self._floor.liveness.catch_up()
+                dead = await self._dead()
             self._seen_store = time.monotonic()
-        except StoreError:
+        except (StoreError, TimeoutError) as error:
+            log.debug("who is dead could not be asked: %s", error)
             if time.monotonic() - self._seen_store > BLIND_SECONDS:
                 self.stop(lambda drive: True, ELSEWHERE)
             return
-        dead = {chain for chain, reply in zip(chains, replies, strict=True) if not Liveness.alive(reply)}
         self.stop(lambda drive: drive.job.principal.chain in dead, REVOKED)
+
+    async def _dead(self) -> set[tuple[str, ...]]:
+        """The chains at work here in which somebody is not alive."""
+        chains = list({drive.job.principal.chain for drive in self.drives.values()})
+        replies = await self._floor.client.batch([Liveness.check(chain) for chain in chains]) if chains else []
+        return {chain for chain, reply in zip(chains, replies, strict=True) if not Liveness.alive(reply)}
+
+    def _stop_shut(self, identities: frozenset[str]) -> None:
+        self.stop(functools.partial(_is_of, identities), REVOKED)
 
     async def _resume_safely(self, run_id: str) -> None:
         try:

@@ -95,7 +95,7 @@ class Tokens:
                 expires_at=expires_at,
                 narrowed=bool(grants),
             )
-        await self._admit(token, now)
+        await self._admit(token, now, reopen=True)
         return {**_shown(token), "token": minted}
 
     async def list(self) -> list[dict[str, JSON]]:
@@ -140,7 +140,7 @@ class Tokens:
         """The principal of a token on record, if it is live. Raises `Unauthenticated`. `chain` is what its chain should
         be: then both questions go in one round trip."""
         token, reply = await self._sessions.token_with(token_id, Liveness.check(chain or (token_id,)))
-        alive = Liveness.alive(reply)
+        alive = Liveness.alive(reply) and not self._liveness.is_shut(chain)
         if token is not None and token.chain != chain:
             alive = await self._liveness.is_alive(token.chain)
         if token is None or not alive:
@@ -148,7 +148,9 @@ class Tokens:
         return await self._principal(token)
 
     async def principal_for_agent(self, agent: str) -> Principal:
-        """An administrator acting as an agent, on the gateway's own machine: one lasting session space for each."""
+        """An administrator acting as an agent, on the gateway's own machine: one lasting session space for each.
+
+        Raises `Forbidden` for an agent that was shut off: that it opens again has to be said, by issuing it a token."""
         token = self._local(agent)
         await self._admit(token, token.issued_at)
         return await self._principal(token)
@@ -160,15 +162,19 @@ class Tokens:
     def _local(self, agent: str) -> Token:
         entitled = self.agent(agent)
         now, name = self._clock(), f"{LOCAL}_{entitled.tenant}_{agent}"
-        chain = (*identities(entitled.tenant, agent), f"tok_{name}")
+        chain = (*identities(entitled.tenant, agent), local_token(entitled.tenant, agent))
         expires_at = now + entitled.max_ttl * 1000
-        return Token(f"tok_{name}", agent, entitled.owner, entitled.tenant, f"sid_{name}", chain, now, expires_at)
+        return Token(chain[-1], agent, entitled.owner, entitled.tenant, f"sid_{name}", chain, now, expires_at)
 
-    async def _admit(self, token: Token, now: int) -> None:
+    async def _admit(self, token: Token, now: int, *, reopen: bool = False) -> None:
         ttl = max(1, (token.expires_at - now) // 1000)
         await self._sessions.put_token(token, now=now)
         tenant, agent = identities(token.tenant, token.agent)
-        await self._liveness.admit_all([(tenant, None), (agent, None), (token.id, ttl)])
+        admitted = [(tenant, None), (agent, None), (token.id, ttl)]
+        local = local_token(token.tenant, token.agent)
+        if reopen and self._liveness.is_shut([local]):
+            admitted.append((local, ttl))
+        await self._liveness.admit_all(admitted, reopen=reopen)
 
     async def _parent(self, token_id: str, agent: str, now: int) -> Token:
         above = await self._record(token_id)
@@ -247,6 +253,11 @@ class Tokens:
 def identities(tenant: str, agent: str) -> tuple[str, str]:
     """The identities above every token of an agent, as liveness knows them."""
     return f"tenant:{tenant}", f"agent:{tenant}/{agent}"
+
+
+def local_token(tenant: str, agent: str) -> str:
+    """The token by which an administrator acts as an agent."""
+    return f"tok_{LOCAL}_{tenant}_{agent}"
 
 
 def _shown(token: Token) -> dict[str, JSON]:

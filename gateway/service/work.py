@@ -33,10 +33,6 @@ class Revoked(Exception):
     """Somebody of the run's token chain is no longer live."""
 
 
-class _CheckedTooLongAgo(Exception):
-    """So much else was to do that the liveness check of a call no longer holds when it is its turn."""
-
-
 class Work:
     """The commands of one run on this replica. `completions` are outcomes that the program has not been told."""
 
@@ -245,8 +241,6 @@ class Work:
             try:
                 checks = self._check_alive, self._may_go
                 outcome = await calls.call_tool(self._floor, self._job, command, ticket.limits, *checks)
-            except _CheckedTooLongAgo:
-                continue
             except calls.AnswerLost as lost:
                 sends += 1
                 if self._pen.history.calls[command.cid].data.get("class") == replay.UNSAFE:
@@ -276,14 +270,14 @@ class Work:
 
     def _may_go(self) -> None:
         """Asked in the very moment before a request goes out. Raises `PolicyDenied` when the run was stopped,
-        `StaleWriter` when another replica may own it by now, `_CheckedTooLongAgo`."""
+        `StaleWriter` when another replica may own it by now, `CheckExpired`."""
         now = time.monotonic()
         if not self._may_send():
             raise PolicyDenied("The run was stopped before this call was sent.")
         if now >= self._pen.writer.lease.expires_at_monotonic:
             raise StaleWriter(f"The lease of {self._job.run_id} ran out before a call was sent.")
         if now - self._checked_at >= CHECK_HOLDS_SECONDS:
-            raise _CheckedTooLongAgo
+            raise calls.CheckExpired
 
     async def _local(self, command: Command) -> None:
         self.complete(command.cid, await calls.local(self._floor, self._job, command))

@@ -203,6 +203,16 @@ class Journal:
         raw = await self._client.batch([("HGET", keys.run(run_id), "chain") for run_id in run_ids]) if run_ids else []
         return [orjson.loads(one) if one else [] for one in raw]
 
+    async def standing(self, run_ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
+        """Of each run its status ("" when it is gone), and whether somebody holds its lease, by the store's clock."""
+        asked = [("HMGET", keys.run(run_id), "status", "lease_until") for run_id in run_ids]
+        (seconds, _), *found = await self._client.batch([("TIME",), *asked])
+        now = int(seconds) * 1000
+        return {
+            run_id: ((status or b"").decode(), int(lease or 0) > now)
+            for run_id, (status, lease) in zip(run_ids, found, strict=True)
+        }
+
     async def entries(self, run_id: str) -> list[Entry]:
         """The whole journal, checked. Raises `StoreCorrupt`."""
         return chain.open_sealed(await self._client.send("LRANGE", keys.journal(run_id), 0, -1))[1]

@@ -81,13 +81,18 @@ def live(identity: str) -> str:
 
 
 def revocations() -> str:
-    """List of revoked identities, in order. Never trimmed below the longest token lifetime: replayed on reconnect,
-    so that a restored snapshot brings nobody back."""
+    """Stream of who was shut off (`shut`, `until`, `note`) and opened again (`open`). Each replica keeps a copy of it
+    (store/ledger.py). Entries are dropped when all they name would have expired."""
     return f"{PREFIX}revocations"
 
 
+def replicas() -> str:
+    """Sorted set of the replicas that are there, by when they last said so (ms). TTL 60 s, renewed."""
+    return f"{PREFIX}replicas"
+
+
 def acknowledgements(note: str) -> str:
-    """List that grows by one for each replica that has taken in a revocation. TTL 10 s."""
+    """List of the replicas that have taken in a revocation. TTL 10 s."""
     return f"{PREFIX}acks:{note}"
 
 
@@ -195,7 +200,7 @@ def audit_exporter(sink: str) -> str:
 
 
 def channel() -> str:
-    """Pub/sub channel: `revoked <note> <id> …`, `inbox <run id>`."""
+    """Pub/sub channel: `revoked <id> …`, `opened`, `inbox <run id>`."""
     return f"{PREFIX}events"
 
 

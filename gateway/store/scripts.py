@@ -34,5 +34,6 @@ RATE = _read("rate")
 AUDIT = _read("audit")
 PINS = _read("pins")
 STATE = _read("state")
+BEAT = _read("beat")
 
-SCRIPTS = (OPEN, CLAIM, RENEW, APPEND, PACK, DUE, TAKE, COUNT, SWAP, RATE, AUDIT, PINS, STATE)
+SCRIPTS = (OPEN, CLAIM, RENEW, APPEND, PACK, DUE, TAKE, COUNT, SWAP, RATE, AUDIT, PINS, STATE, BEAT)

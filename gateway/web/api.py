@@ -80,12 +80,13 @@ class Revoke(Input):
     token: str | None = None
     agent: str | None = None
     session: str | None = None
+    tenant: str | None = None
     all: bool = False
 
     @model_validator(mode="after")
     def _one(self) -> Revoke:
-        if sum(map(bool, (self.token, self.agent, self.session, self.all))) != 1:
-            raise ValueError("name exactly one of token, agent, session, all")
+        if sum(map(bool, (self.token, self.agent, self.session, self.tenant, self.all))) != 1:
+            raise ValueError("name exactly one of token, agent, session, tenant, all")
         return self
 
 
@@ -106,7 +107,7 @@ async def show_token(call: Call) -> JSON:
 async def revoke(call: Call) -> JSON:
     body: Revoke = call.body
     return await call.services.revoker.revoke(
-        token_id=body.token, agent=body.agent, session=body.session, everything=body.all
+        token_id=body.token, agent=body.agent, session=body.session, tenant=body.tenant, everything=body.all
     )
 
 

@@ -119,6 +119,8 @@ class Tokens(Protocol):
 
     async def principal_for_agent(self, agent: str) -> Principal: ...
 
+    async def principal(self, token_id: str) -> Principal: ...
+
 
 class Revoker(Protocol):
     async def revoke(
@@ -127,6 +129,7 @@ class Revoker(Protocol):
         token_id: str | None = None,
         agent: str | None = None,
         session: str | None = None,
+        tenant: str | None = None,
         everything: bool = False,
     ) -> dict[str, JSON]: ...
 

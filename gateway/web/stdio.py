@@ -48,10 +48,11 @@ async def serve(server: Server[Any]) -> None:
 
 
 async def serve_agent(services: Services, agent: str) -> None:
-    """The gateway in this process, for `agent`, whose grants are looked up at every request."""
+    """The gateway in this process, for `agent`, whose grants are looked up at every request: until it is revoked."""
+    begun = await services.tokens.principal_for_agent(agent)
 
     async def principal_of(ctx: Context) -> Principal:
-        return await services.tokens.principal_for_agent(agent)
+        return await services.tokens.principal(begun.token_id)
 
     await serve(McpFace(services, principal_of).server)
 

@@ -43,6 +43,7 @@ async def gate(store: Client, started: Gate, site: Site) -> Gate:
     await store.send("FLUSHALL")
     site.clear()
     started.clock.ahead_ms = 0
+    started.getting_in.floor.liveness._ledger.replace([])
     started.getting_in.floor.issuers._known.clear()
     started.getting_in.floor.issuers._failed.clear()
     started.tokens.reload(started.config)
