@@ -26,8 +26,8 @@ from gateway.config.changes import diff
 from gateway.config.environment import base_environment
 from gateway.config.load import load
 from gateway.config.watch import watch_file
-from gateway.errors import ConfigError, Conflict, GatewayError
-from gateway.identity.keys import KeyRing, admin_key
+from gateway.errors import Conflict, GatewayError
+from gateway.identity.keychain import KeyChain
 from gateway.model import JSON, Catalog
 from gateway.sandbox.checker import Checker
 from gateway.sandbox.pool import ProcessPool
@@ -39,6 +39,7 @@ from gateway.service.execute import Runs
 from gateway.service.explain import explain
 from gateway.service.floor import Floor
 from gateway.service.getting_in import GettingIn
+from gateway.service.keys import KeyDesk
 from gateway.service.learn import Learner
 from gateway.service.publish import Publisher
 from gateway.service.revoke import Revoker
@@ -60,6 +61,7 @@ from gateway.tasks import Tasks
 from gateway.upstream.pool import Upstreams
 from gateway.web import oauth, wellknown
 from gateway.web.auth import BearerAuth, Challenge
+from gateway.web.binding import listen
 from gateway.web.guard import Guard
 from gateway.web.mcp import McpEndpoint
 from gateway.web.routes import routes
@@ -77,7 +79,7 @@ class Services:
 
     config: Config
     floor: Floor
-    keys: KeyRing
+    keys: KeyDesk
     admin_key: str
     runs: Runs
     runner: Runner
@@ -160,10 +162,11 @@ async def running(config: Config) -> AsyncIterator[Services]:
         publisher = Publisher(learner)
         owner = f"{socket.gethostname()}-{secrets.token_hex(4)}"
         journal = Journal(client, owner=owner)
-        audit = auditing(config, client, journal, clock=now_ms, node=owner)
+        keys = KeyChain.load(config.gateway)
+        audit = auditing(config, keys, client, journal, clock=now_ms, node=owner)
         drift = Drift(config, Pins(client), Bus(client), record=audit.audit.record, changed=republish)
         floor = _floor(config, client, journal, modules, learner, drift, audit.audit, on_change)
-        services = _services(config, floor, embedded, search, publisher, audit)
+        services = _services(config, keys, floor, embedded, search, publisher, audit)
         stack.push_async_callback(floor.checker.close)
         stack.push_async_callback(floor.pool.close)
         stack.push_async_callback(floor.upstreams.close)
@@ -178,6 +181,8 @@ async def running(config: Config) -> AsyncIterator[Services]:
         stack.push_async_callback(drift.close)
         await audit.start()
         stack.push_async_callback(audit.close)
+        await services.keys.start()
+        stack.push_async_callback(services.keys.close)
         await services.runner.start()
         stack.push_async_callback(services.runner.close)
         yield services
@@ -222,34 +227,30 @@ def _floor(
 
 def _services(
     config: Config,
+    keys: KeyChain,
     floor: Floor,
     embedded: Embedded | None,
     search: Search,
     publisher: Publisher,
     audit: Auditing,
 ) -> Services:
-    data_dir = config.gateway.data_dir
-    keys = KeyRing.load_or_create(data_dir)
-    tokens = Tokens(config, keys, floor.sessions, floor.liveness, floor.clock, floor.audit)
+    tokens = Tokens(config, keys.tokens, floor.sessions, floor.liveness, floor.clock, floor.audit)
     runner = Runner(floor, tokens)
     revoker = Revoker(floor, runner)
-
-    async def revoke(token_id: str) -> None:
-        await revoker.revoke(token_id=token_id)
 
     getting_in = GettingIn.build(
         tokens=tokens,
         store=floor.client,
         liveness=floor.liveness,
         clock=floor.clock,
-        revoke=revoke,
+        revoke=revoker.token,
         record=floor.audit.record,
     )
     return Services(
         config=config,
         floor=floor,
-        keys=keys,
-        admin_key=admin_key(data_dir),
+        keys=KeyDesk(keys, tokens, revoker, floor),
+        admin_key=keys.admin,
         runs=Runs(floor, publisher, runner),
         runner=runner,
         tokens=tokens,
@@ -283,7 +284,7 @@ def web_app(services: Services) -> tuple[ASGIApp, McpEndpoint]:
     settings = services.config.gateway
     endpoint = McpEndpoint(services)
     resource = services.tokens.audience
-    documents = wellknown.routes(resource=resource, issuer=settings.base_url, scopes=[SCOPE], ring=services.keys)
+    documents = wellknown.routes(resource=resource, issuer=settings.base_url, scopes=[SCOPE], ring=services.keys.tokens)
     challenge = Challenge(wellknown.metadata_url(resource))
     app: ASGIApp = Starlette(
         routes=[
@@ -303,22 +304,6 @@ def web_app(services: Services) -> tuple[ASGIApp, McpEndpoint]:
     # JSON may escape each byte of a program as six characters.
     largest = max(4 * 2**20, (settings.limits.code_kb * 6 + 64) * 1024)
     return Guard(app, sites=sites, max_body_bytes=largest, cross_site=("/mcp", *oauth.CROSS_SITE)), endpoint
-
-
-def listen(config: Config) -> tuple[Config, socket.socket]:
-    """Bind before anything else starts: a port in use is said at once. Port 0 becomes the one that was taken."""
-    settings = config.gateway
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        bound = socket.create_server((settings.host, settings.port), family=family, backlog=1024)
-    except OSError as error:
-        raise ConfigError(
-            f"Cannot listen on {settings.listen}: {error.strerror or error}.",
-            fix="Stop what uses that address, or choose another with --listen.",
-        ) from error
-    bracketed = f"[{settings.host}]" if family == socket.AF_INET6 else settings.host
-    taken = settings.model_copy(update={"listen": f"{bracketed}:{bound.getsockname()[1]}"})
-    return config.model_copy(update={"gateway": taken}), bound
 
 
 def serve(

@@ -14,9 +14,10 @@ from typing import Any
 import aiohttp
 import uvicorn
 
-from gateway.app import Services, listen, running, web_app
+from gateway.app import Services, running, web_app
 from gateway.config.load import load
 from gateway.model import Principal
+from gateway.web.binding import listen
 
 SERVERS = Path(__file__).parent / "servers"
 PROTOCOL = "2026-07-28"

@@ -56,6 +56,10 @@ class Revoker:
             await self._floor.audit.record("token.revoked", tenant=tenant, agent=whose, tokens=theirs)
         return {"revoked": [token.id for token in hit], "runs_stopped": stopped}
 
+    async def token(self, token_id: str) -> None:
+        """Kill a token with its children."""
+        await self.revoke(token_id=token_id)
+
     async def stop_runs(self, dead: frozenset[str], at_work: Sequence[Drive] = ()) -> int:
         """End every run whose token chain holds one of `dead`: those at work here, then those that sleep."""
         here = {*at_work, *self._runner.of(dead)}

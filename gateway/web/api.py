@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -110,6 +110,20 @@ async def revoke(call: Call) -> JSON:
     )
 
 
+class Rotation(Input):
+    purpose: Literal["tokens", "checkpoints"] = "tokens"
+    emergency: bool = False
+
+
+async def list_keys(call: Call) -> JSON:
+    return await call.services.keys.list()
+
+
+async def rotate_keys(call: Call) -> JSON:
+    body: Rotation = call.body
+    return await call.services.keys.rotate(body.purpose, emergency=body.emergency)
+
+
 # --- types and policy --------------------------------------------------------------------------------------------
 
 
@@ -161,6 +175,8 @@ OPERATIONS = (
     Operation("POST", "/tokens", "Issue a token; it is shown this once", issue_token, IssueToken),
     Operation("POST", "/tokens/revoke", "Revoke tokens and stop their runs", revoke, Revoke),
     Operation("GET", "/tokens/{token}", "One token", show_token),
+    Operation("GET", "/keys", "The gateway's own keys, without their secrets", list_keys),
+    Operation("POST", "/keys/rotate", "Sign with a new key from now on", rotate_keys, Rotation),
     Operation("GET", "/types", "What an agent's programs may import", show_types, query=AgentQuery, open_to="token"),
     *runs.OPERATIONS,
     Operation("POST", "/policy/explain", "May an agent make a call, and why", explain_policy, Question),
