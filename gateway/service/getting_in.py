@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gateway.clock import Clock
 from gateway.identity.fetch import Fetcher
 from gateway.service.authorize import Authorizations
+from gateway.service.children import Children
 from gateway.service.exchange import Exchange
 from gateway.service.issuers import Issuers
 from gateway.service.oauth import OAuthFloor, Record, Revoke, log_only
@@ -24,6 +25,7 @@ from gateway.store.liveness import Liveness
 class GettingIn:
     floor: OAuthFloor
     rates: Rates
+    children: Children
     sign_in: SignIn
     clients: Clients
     authorizations: Authorizations
@@ -51,6 +53,7 @@ class GettingIn:
         return cls(
             floor=floor,
             rates=rates,
+            children=Children(tokens, rates),
             sign_in=SignIn(floor),
             clients=clients,
             authorizations=Authorizations(floor, clients),

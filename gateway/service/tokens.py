@@ -60,7 +60,8 @@ class Tokens:
         a parent that is dead."""
         entitled = self.agent(agent)
         now = self._clock()
-        ttl = self.config.gateway.default_ttl if ttl_seconds is None else ttl_seconds
+        default = min(self.config.gateway.default_ttl, entitled.max_ttl)
+        ttl = default if ttl_seconds is None else ttl_seconds
         if not 0 < ttl <= entitled.max_ttl:
             raise UsageError(
                 f"A token of {agent} may live for 1 to {entitled.max_ttl} s, not {ttl}.",

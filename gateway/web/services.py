@@ -10,6 +10,7 @@ from gateway.config import Config
 from gateway.engine.record import Filter
 from gateway.model import JSON, Catalog, Grant, Principal, ServerStatus, Tool
 from gateway.service.audit_read import Page
+from gateway.service.getting_in import GettingIn
 from gateway.service.views import RunView
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
@@ -179,6 +180,8 @@ class Services(Protocol):
     def revoker(self) -> Revoker: ...
     @property
     def keys(self) -> Keys: ...
+    @property
+    def getting_in(self) -> GettingIn: ...
     @property
     def search(self) -> Search: ...
     @property
