@@ -34,6 +34,8 @@ from gateway.sandbox.pool import ProcessPool
 from gateway.service import health
 from gateway.service.audit import Audit
 from gateway.service.audit_desk import AuditDesk, Auditing, auditing
+from gateway.service.connect import Connect
+from gateway.service.credentials import Credentials
 from gateway.service.drift import Drift
 from gateway.service.execute import Runs
 from gateway.service.explain import explain
@@ -50,6 +52,7 @@ from gateway.service.tokens import SCOPE, Tokens
 from gateway.store.bus import Bus
 from gateway.store.client import Client
 from gateway.store.embedded import Embedded
+from gateway.store.grants import Grants
 from gateway.store.journal import Journal
 from gateway.store.liveness import Liveness
 from gateway.store.modules import Modules
@@ -90,6 +93,7 @@ class Services:
     publisher: Publisher
     upstreams: Upstreams
     auditing: Auditing
+    credentials: Credentials
     embedded: Embedded | None
 
     @property
@@ -127,6 +131,7 @@ class Services:
         config = config.model_copy(update={"gateway": self.config.gateway.model_copy(update=taken)})
         self.config = self.floor.config = self.floor.learner.config = self.floor.drift.config = config
         self.tokens.reload(config)
+        self.credentials.reload(config)
         await self.upstreams.apply(config.servers)
         await self.floor.drift.again()
 
@@ -165,8 +170,10 @@ async def running(config: Config) -> AsyncIterator[Services]:
         keys = KeyChain.load(config.gateway)
         audit = auditing(config, keys, client, journal, clock=now_ms, node=owner)
         drift = Drift(config, Pins(client), Bus(client), record=audit.audit.record, changed=republish)
-        floor = _floor(config, client, journal, modules, learner, drift, audit.audit, on_change)
-        services = _services(config, keys, floor, embedded, search, publisher, audit)
+        credentials = Credentials(config, Grants(client), keys.credentials, now_ms)
+        stack.push_async_callback(credentials.close)
+        floor = _floor(config, client, journal, modules, learner, drift, audit.audit, on_change, credentials)
+        services = _services(config, keys, floor, embedded, search, publisher, audit, credentials)
         stack.push_async_callback(floor.checker.close)
         stack.push_async_callback(floor.pool.close)
         stack.push_async_callback(floor.upstreams.close)
@@ -197,6 +204,7 @@ def _floor(
     drift: Drift,
     audit: Audit,
     on_change: Callable[[Catalog], Awaitable[None]],
+    credentials: Credentials,
 ) -> Floor:
     settings, data_dir = config.gateway, config.gateway.data_dir
     return Floor(
@@ -218,7 +226,9 @@ def _floor(
             mode=settings.walls,
         ),
         checker=Checker(data_dir=data_dir, engine=settings.checker),
-        upstreams=Upstreams(config.servers, base_env=base_environment(), on_change=on_change),
+        upstreams=Upstreams(
+            config.servers, base_env=base_environment(), on_change=on_change, bearers=credentials.bearer
+        ),
         learner=learner,
         drift=drift,
         audit=audit,
@@ -233,6 +243,7 @@ def _services(
     search: Search,
     publisher: Publisher,
     audit: Auditing,
+    credentials: Credentials,
 ) -> Services:
     tokens = Tokens(config, keys.tokens, floor.sessions, floor.liveness, floor.clock, floor.audit)
     runner = Runner(floor, tokens)
@@ -245,6 +256,7 @@ def _services(
         clock=floor.clock,
         revoke=revoker.token,
         record=floor.audit.record,
+        connect=Connect(credentials, floor.audit.record, floor.upstreams.credentials_changed),
     )
     return Services(
         config=config,
@@ -260,6 +272,7 @@ def _services(
         publisher=publisher,
         upstreams=floor.upstreams,
         auditing=audit,
+        credentials=credentials,
         embedded=embedded,
     )
 

@@ -124,7 +124,9 @@ async def call_tool(
 
     meta = {"mcp-code-gateway/idempotency-key": f"{job.run_id}/{command.cid}"}
     try:
-        result = await floor.upstreams.call(server, name, command.args, meta=meta, before_send=check, on_sent=may_go)
+        result = await floor.upstreams.call(
+            server, name, command.args, owner=job.principal.owner, meta=meta, before_send=check, on_sent=may_go
+        )
         who = {"tenant": job.principal.tenant, "agent": job.principal.agent, "run_id": job.run_id}
         await floor.usage.add_bytes(limits, **who, size=result.bytes)
         wrapped = tool_key(server, name) in job.module.wrapped

@@ -8,6 +8,7 @@ from gateway.clock import Clock
 from gateway.identity.fetch import Fetcher
 from gateway.service.authorize import Authorizations
 from gateway.service.children import Children
+from gateway.service.connect import Connect
 from gateway.service.exchange import Exchange
 from gateway.service.issuers import Issuers
 from gateway.service.oauth import OAuthFloor, Record, Revoke, log_only
@@ -30,6 +31,7 @@ class GettingIn:
     clients: Clients
     authorizations: Authorizations
     endpoint: TokenEndpoint
+    connect: Connect | None
 
     @classmethod
     def build(
@@ -42,6 +44,7 @@ class GettingIn:
         revoke: Revoke,
         record: Record = log_only,
         fetcher: Fetcher | None = None,
+        connect: Connect | None = None,
     ) -> GettingIn:
         """All use cases on one store. They follow the configuration that `tokens` has taken over."""
         fetcher = fetcher or Fetcher()
@@ -58,4 +61,5 @@ class GettingIn:
             clients=clients,
             authorizations=Authorizations(floor, clients),
             endpoint=TokenEndpoint(floor, clients, Exchange(floor)),
+            connect=connect,
         )
