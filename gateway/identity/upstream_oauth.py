@@ -163,14 +163,16 @@ def old_issuer(server_url: str) -> Issuer:
     return Issuer(place, f"{place}/authorize", f"{place}/token", f"{place}/register", auth_methods=("none",))
 
 
-def scope_of(settings: ServerOAuth, said: Challenge, resource: Resource | None, issuer: Issuer) -> str:
-    """What to ask for: what the operator says, else what the server asked for, else all that it knows."""
+def scope_of(
+    settings: ServerOAuth, said: Challenge, resource: Resource | None, issuer: Issuer, more: Sequence[str] = ()
+) -> str:
+    """What to ask for: what the operator says, else what the server asked for, else all that it knows; and `more`."""
     scopes = list(settings.scopes)
     if not scopes:
         scopes = said.scope.split() if said.scope else list(resource.scopes if resource else ())
         if "offline_access" in issuer.scopes and issuer.refreshes and settings.flow == "authorization_code":
             scopes.append("offline_access")
-    return " ".join(dict.fromkeys(scopes))
+    return " ".join(dict.fromkeys([*scopes, *more]))
 
 
 def given_client(settings: ServerOAuth, issuer: Issuer) -> UpstreamClient | None:

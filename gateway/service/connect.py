@@ -21,7 +21,7 @@ from gateway.service.credentials import CONNECT, KEPT_MS, SHARED, Credentials
 from gateway.service.oauth import Record
 
 CALLBACK = f"{CONNECT}/callback"
-DOCUMENT = "/oauth/client.json"
+DOCUMENT = "/client-metadata.json"
 """The gateway's own client id metadata document."""
 ATTEMPT_MS = 600_000
 _PROBE = orjson.dumps({"jsonrpc": "2.0", "id": 0, "method": "ping"})
@@ -74,7 +74,8 @@ class Connect:
         resource, issuer = await self._issuers.discover(url, said)
         if not issuer.authorization_endpoint:
             raise UpstreamError(f"{issuer.issuer} has no page to agree on.", fix="Use the flow client_credentials.")
-        scope = oauth.scope_of(settings, said, resource, issuer)
+        more = await self._credentials.wanted_scope(server, subject)
+        scope = oauth.scope_of(settings, said, resource, issuer, more)
         attempt = ConnectAttempt(
             server=server,
             subject=subject,

@@ -28,6 +28,7 @@ CONNECT = "/ui/connect"
 SHARED = ""
 """The subject of a credential that is for all; of others it is the owner."""
 KEPT_MS = 400 * 86_400_000
+_LONGEST_SCOPE = 1_000
 _LOCK_MS = 20_000
 """Longer than a fetch may take."""
 _RETRY_SECONDS = (0.1, 0.5, 2, 5, 10, 30)
@@ -154,6 +155,25 @@ class Credentials:
                 raise self._not_connected(server, subject) from error
             raise UpstreamUnavailable(f"The token of {server} is not renewed: {error.message}", sent=False) from error
 
+    async def too_narrow(self, server: str, subject: str | None, scope: str) -> UpstreamUnavailable:
+        """The server wants more scope than its credential has: whoever connects it next asks for that too."""
+        if scope:
+            name = _name(server, subject or SHARED)
+            await self._grants.put("upstream_scope", name, scope[:_LONGEST_SCOPE].encode(), ttl_ms=KEPT_MS)
+        return UpstreamUnavailable(
+            f"{server} wants more scope for this call: {scope or 'it does not say which'}.",
+            fix=f"Disconnect and connect {server} again at {self._base}{CONNECT}.",
+            server=server,
+            scope=scope,
+            sent=False,
+        )
+
+    async def wanted_scope(self, server: str, subject: str) -> list[str]:
+        """What the credential has, and what the server has asked for beside it."""
+        kept = await self.read(server, subject)
+        wanted = await self._grants.get("upstream_scope", _name(server, subject))
+        return [*(kept.scope.split() if kept else ()), *(wanted.record.decode().split() if wanted else ())]
+
     def _not_connected(self, server: str, subject: str) -> UpstreamUnavailable:
         whose = subject or "this gateway"
         return UpstreamUnavailable(
@@ -222,12 +242,7 @@ class ServerBearer:
     async def refused(self, sent: Mapping[str, str], status: int, challenge: str | None) -> bool:
         said = oauth.challenge(challenge)
         if status == 403 and said.error == "insufficient_scope":
-            raise UpstreamUnavailable(
-                f"{self._server} wants more scope for this call: {said.scope or 'it does not say which'}.",
-                fix="Add it to authorization.scopes of the server, and connect it again.",
-                server=self._server,
-                sent=False,
-            )
+            raise await self._credentials.too_narrow(self._server, self._subject, said.scope or "")
         if status != 401:
             return False
         used = sent["Authorization"].removeprefix("Bearer ")

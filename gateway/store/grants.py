@@ -26,6 +26,7 @@ Kind = Literal[
     "credential",
     "upstream_client",
     "upstream_owner",
+    "upstream_scope",
     "renewal",
 ]
 
