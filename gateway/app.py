@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -26,12 +25,13 @@ from gateway.config.changes import diff
 from gateway.config.environment import base_environment
 from gateway.config.load import load
 from gateway.config.watch import watch_file
-from gateway.errors import Conflict, GatewayError
+from gateway.errors import GatewayError
 from gateway.identity.keychain import KeyChain
 from gateway.model import JSON, Catalog
 from gateway.sandbox.checker import Checker
 from gateway.sandbox.pool import ProcessPool
 from gateway.service import health
+from gateway.service.approvals import Approvals
 from gateway.service.audit import Audit
 from gateway.service.audit_desk import AuditDesk, Auditing, auditing
 from gateway.service.connect import Connect
@@ -64,7 +64,7 @@ from gateway.tasks import Tasks
 from gateway.upstream.pool import Upstreams
 from gateway.web import oauth, wellknown
 from gateway.web.auth import BearerAuth, Challenge
-from gateway.web.binding import listen
+from gateway.web.binding import listen, owned
 from gateway.web.guard import Guard
 from gateway.web.mcp import McpEndpoint
 from gateway.web.routes import routes
@@ -143,7 +143,7 @@ async def running(config: Config) -> AsyncIterator[Services]:
     Raises `GatewayError` subclasses that say what to do when a part cannot start."""
     data_dir = config.gateway.data_dir
     async with AsyncExitStack() as stack:
-        stack.enter_context(_own(data_dir))
+        stack.enter_context(owned(data_dir))
         embedded = None if config.gateway.redis_url else Embedded(data_dir)
         if embedded is not None:
             stack.push_async_callback(embedded.close)
@@ -249,6 +249,7 @@ def _services(
     runner = Runner(floor, tokens)
     revoker = Revoker(floor, runner)
 
+    runs = Runs(floor, publisher, runner)
     getting_in = GettingIn.build(
         tokens=tokens,
         store=floor.client,
@@ -256,6 +257,7 @@ def _services(
         clock=floor.clock,
         revoke=revoker.token,
         record=floor.audit.record,
+        approvals=Approvals(floor, runs),
         connect=Connect(credentials, floor.audit.record, floor.upstreams.credentials_changed),
     )
     return Services(
@@ -263,7 +265,7 @@ def _services(
         floor=floor,
         keys=KeyDesk(keys, tokens, revoker, floor),
         admin_key=keys.admin,
-        runs=Runs(floor, publisher, runner),
+        runs=runs,
         runner=runner,
         tokens=tokens,
         revoker=revoker,
@@ -275,21 +277,6 @@ def _services(
         credentials=credentials,
         embedded=embedded,
     )
-
-
-@contextmanager
-def _own(data_dir: Path) -> Iterator[None]:
-    """One gateway for one data folder."""
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (data_dir / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Conflict(
-                f"Another gateway is running on the data folder {data_dir}.",
-                fix="Stop it, or give this one a folder of its own with --data-dir.",
-            ) from error
-        yield
 
 
 def web_app(services: Services) -> tuple[ASGIApp, McpEndpoint]:

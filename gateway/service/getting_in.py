@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gateway.clock import Clock
 from gateway.identity.fetch import Fetcher
+from gateway.service.approvals import Approvals
 from gateway.service.authorize import Authorizations
 from gateway.service.children import Children
 from gateway.service.connect import Connect
@@ -32,6 +33,7 @@ class GettingIn:
     authorizations: Authorizations
     endpoint: TokenEndpoint
     connect: Connect | None
+    approvals: Approvals | None
 
     @classmethod
     def build(
@@ -45,6 +47,7 @@ class GettingIn:
         record: Record = log_only,
         fetcher: Fetcher | None = None,
         connect: Connect | None = None,
+        approvals: Approvals | None = None,
     ) -> GettingIn:
         """All use cases on one store. They follow the configuration that `tokens` has taken over."""
         fetcher = fetcher or Fetcher()
@@ -62,4 +65,5 @@ class GettingIn:
             authorizations=Authorizations(floor, clients),
             endpoint=TokenEndpoint(floor, clients, Exchange(floor)),
             connect=connect,
+            approvals=approvals,
         )
