@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import gc
 import logging
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -27,19 +26,23 @@ from gateway.config.changes import diff
 from gateway.config.environment import base_environment
 from gateway.config.load import load
 from gateway.config.watch import watch_file
-from gateway.errors import ConfigError, Conflict, GatewayError
-from gateway.identity.keys import KeyRing, admin_key
+from gateway.errors import GatewayError
+from gateway.identity.keychain import KeyChain
 from gateway.model import JSON, Catalog
 from gateway.sandbox.checker import Checker
 from gateway.sandbox.pool import ProcessPool
 from gateway.service import health
+from gateway.service.approvals import Approvals
 from gateway.service.audit import Audit
 from gateway.service.audit_desk import AuditDesk, Auditing, auditing
+from gateway.service.connect import Connect
+from gateway.service.credentials import Credentials
 from gateway.service.drift import Drift
 from gateway.service.execute import Runs
 from gateway.service.explain import explain
 from gateway.service.floor import Floor
 from gateway.service.getting_in import GettingIn
+from gateway.service.keys import KeyDesk
 from gateway.service.learn import Learner
 from gateway.service.publish import Publisher
 from gateway.service.revoke import Revoker
@@ -50,6 +53,7 @@ from gateway.service.tokens import SCOPE, Tokens
 from gateway.store.bus import Bus
 from gateway.store.client import Client
 from gateway.store.embedded import Embedded
+from gateway.store.grants import Grants
 from gateway.store.journal import Journal
 from gateway.store.ledger import REVOCATIONS, Ledger
 from gateway.store.liveness import Liveness
@@ -62,6 +66,7 @@ from gateway.tasks import Tasks
 from gateway.upstream.pool import Upstreams
 from gateway.web import oauth, wellknown
 from gateway.web.auth import BearerAuth, Challenge
+from gateway.web.binding import listen, owned
 from gateway.web.guard import Guard
 from gateway.web.mcp import McpEndpoint
 from gateway.web.rates import TokenRates
@@ -81,7 +86,7 @@ class Services:
 
     config: Config
     floor: Floor
-    keys: KeyRing
+    keys: KeyDesk
     admin_key: str
     runs: Runs
     runner: Runner
@@ -92,6 +97,7 @@ class Services:
     publisher: Publisher
     upstreams: Upstreams
     auditing: Auditing
+    credentials: Credentials
     embedded: Embedded | None
 
     @property
@@ -129,6 +135,7 @@ class Services:
         config = config.model_copy(update={"gateway": self.config.gateway.model_copy(update=taken)})
         self.config = self.floor.config = self.floor.drift.config = config
         self.tokens.reload(config)
+        self.credentials.reload(config)
         await self.upstreams.apply(config.servers)
         await self.floor.drift.again()
         await self.floor.learner.reload(config, self.upstreams.catalog)
@@ -141,7 +148,7 @@ async def running(config: Config) -> AsyncIterator[Services]:
     Raises `GatewayError` subclasses that say what to do when a part cannot start."""
     data_dir = config.gateway.data_dir
     async with AsyncExitStack() as stack:
-        stack.enter_context(_own(data_dir))
+        stack.enter_context(owned(data_dir))
         embedded = None if config.gateway.redis_url else Embedded(data_dir)
         if embedded is not None:
             stack.push_async_callback(embedded.close)
@@ -169,10 +176,13 @@ async def running(config: Config) -> AsyncIterator[Services]:
         publisher = Publisher(learner)
         owner = f"{socket.gethostname()}-{secrets.token_hex(4)}"
         journal = Journal(client, owner=owner)
-        audit = auditing(config, client, journal, clock=now_ms, node=owner)
+        keys = KeyChain.load(config.gateway)
+        audit = auditing(config, keys, client, journal, clock=now_ms, node=owner)
         drift = Drift(config, Pins(client), Bus(client), record=audit.audit.record, changed=republish)
-        floor = _floor(config, client, journal, modules, learner, drift, audit.audit, on_change)
-        services = _services(config, floor, embedded, search, publisher, audit)
+        credentials = Credentials(config, Grants(client), keys.credentials, now_ms)
+        stack.push_async_callback(credentials.close)
+        floor = _floor(config, client, journal, modules, learner, drift, audit.audit, on_change, credentials)
+        services = _services(config, keys, floor, embedded, search, publisher, audit, credentials)
         stack.push_async_callback(floor.checker.close)
         stack.push_async_callback(floor.pool.close)
         stack.push_async_callback(floor.upstreams.close)
@@ -187,6 +197,8 @@ async def running(config: Config) -> AsyncIterator[Services]:
         stack.push_async_callback(drift.close)
         await audit.start()
         stack.push_async_callback(audit.close)
+        await services.keys.start()
+        stack.push_async_callback(services.keys.close)
         await services.runner.start()
         stack.push_async_callback(services.runner.close)
         yield services
@@ -201,6 +213,7 @@ def _floor(
     drift: Drift,
     audit: Audit,
     on_change: Callable[[Catalog], Awaitable[None]],
+    credentials: Credentials,
 ) -> Floor:
     settings, data_dir = config.gateway, config.gateway.data_dir
     return Floor(
@@ -222,7 +235,9 @@ def _floor(
             mode=settings.walls,
         ),
         checker=Checker(data_dir=data_dir, engine=settings.checker),
-        upstreams=Upstreams(config.servers, base_env=base_environment(), on_change=on_change),
+        upstreams=Upstreams(
+            config.servers, base_env=base_environment(), on_change=on_change, bearers=credentials.bearer
+        ),
         learner=learner,
         drift=drift,
         audit=audit,
@@ -231,35 +246,35 @@ def _floor(
 
 def _services(
     config: Config,
+    keys: KeyChain,
     floor: Floor,
     embedded: Embedded | None,
     search: Search,
     publisher: Publisher,
     audit: Auditing,
+    credentials: Credentials,
 ) -> Services:
-    data_dir = config.gateway.data_dir
-    keys = KeyRing.load_or_create(data_dir)
-    tokens = Tokens(config, keys, floor.sessions, floor.liveness, floor.clock, floor.audit)
+    tokens = Tokens(config, keys.tokens, floor.sessions, floor.liveness, floor.clock, floor.audit)
     runner = Runner(floor, tokens)
     revoker = Revoker(floor, runner)
 
-    async def revoke(token_id: str) -> None:
-        await revoker.revoke(token_id=token_id)
-
+    runs = Runs(floor, publisher, runner)
     getting_in = GettingIn.build(
         tokens=tokens,
         store=floor.client,
         liveness=floor.liveness,
         clock=floor.clock,
-        revoke=revoke,
+        revoke=revoker.token,
         record=floor.audit.record,
+        approvals=Approvals(floor, runs),
+        connect=Connect(credentials, floor.audit.record, floor.upstreams.credentials_changed),
     )
     return Services(
         config=config,
         floor=floor,
-        keys=keys,
-        admin_key=admin_key(data_dir),
-        runs=Runs(floor, publisher, runner),
+        keys=KeyDesk(keys, tokens, revoker, floor),
+        admin_key=keys.admin,
+        runs=runs,
         runner=runner,
         tokens=tokens,
         revoker=revoker,
@@ -268,23 +283,9 @@ def _services(
         publisher=publisher,
         upstreams=floor.upstreams,
         auditing=audit,
+        credentials=credentials,
         embedded=embedded,
     )
-
-
-@contextmanager
-def _own(data_dir: Path) -> Iterator[None]:
-    """One gateway for one data folder."""
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (data_dir / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Conflict(
-                f"Another gateway is running on the data folder {data_dir}.",
-                fix="Stop it, or give this one a folder of its own with --data-dir.",
-            ) from error
-        yield
 
 
 def web_app(services: Services) -> tuple[ASGIApp, McpEndpoint]:
@@ -292,7 +293,7 @@ def web_app(services: Services) -> tuple[ASGIApp, McpEndpoint]:
     settings = services.config.gateway
     endpoint = McpEndpoint(services)
     resource = services.tokens.audience
-    documents = wellknown.routes(resource=resource, issuer=settings.base_url, scopes=[SCOPE], ring=services.keys)
+    documents = wellknown.routes(resource=resource, issuer=settings.base_url, scopes=[SCOPE], ring=services.keys.tokens)
     challenge = Challenge(wellknown.metadata_url(resource))
     app: ASGIApp = Starlette(
         routes=[
@@ -315,22 +316,6 @@ def web_app(services: Services) -> tuple[ASGIApp, McpEndpoint]:
     may_call = ("/mcp", *oauth.CROSS_SITE)
     guard = Guard(app, sites=sites, max_body_bytes=largest, caps=settings.requests, cross_site=may_call)
     return guard, endpoint
-
-
-def listen(config: Config) -> tuple[Config, socket.socket]:
-    """Bind before anything else starts: a port in use is said at once. Port 0 becomes the one that was taken."""
-    settings = config.gateway
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        bound = socket.create_server((settings.host, settings.port), family=family, backlog=1024)
-    except OSError as error:
-        raise ConfigError(
-            f"Cannot listen on {settings.listen}: {error.strerror or error}.",
-            fix="Stop what uses that address, or choose another with --listen.",
-        ) from error
-    bracketed = f"[{settings.host}]" if family == socket.AF_INET6 else settings.host
-    taken = settings.model_copy(update={"listen": f"{bracketed}:{bound.getsockname()[1]}"})
-    return config.model_copy(update={"gateway": taken}), bound
 
 
 def serve(

@@ -13,9 +13,10 @@ from typing import Any
 
 import aiohttp
 
-from gateway.app import Services, listen, running, web_app
+from gateway.app import Services, running, web_app
 from gateway.config.load import load
 from gateway.model import Principal
+from gateway.web.binding import listen
 from gateway.web.server import server
 
 SERVERS = Path(__file__).parent / "servers"

@@ -15,6 +15,7 @@ COMMANDS = {
     "import": "Take over MCP servers from another client's configuration",
     "connect": "Show, or write, what an MCP client needs to connect",
     "token": "Issue, list and revoke tokens",
+    "keys": "The keys that sign tokens and checkpoints",
     "policy": "What an agent may call, and why",
     "codegen": "Generate tools.d.ts and manifest.json",
     "check": "Type-check a program",

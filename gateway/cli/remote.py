@@ -18,7 +18,7 @@ from gateway.config import Config
 from gateway.config.environment import admin_token, gateway_url
 from gateway.config.load import DEFAULT_PATH, load
 from gateway.errors import ConfigError, GatewayError, NotFound
-from gateway.identity.keys import admin_key
+from gateway.identity.keys import admin_key, admin_key_from_text
 from gateway.model import JSON
 
 _ADDRESS = "address"
@@ -152,7 +152,14 @@ def find(config_path: Path, url: str | None = None) -> Api:
             raise ConfigError(f"No bearer for {url}.", fix="Set GATEWAY_ADMIN_TOKEN to its admin key.")
         return Api(url.rstrip("/"), bearer)
     config = load(config_path)
-    return Api(_announced(config), bearer or admin_key(config.gateway.data_dir, create=False))
+    return Api(_announced(config), bearer or _admin_bearer(config))
+
+
+def _admin_bearer(config: Config) -> str:
+    given = config.gateway.keyring.admin
+    if given is None:
+        return admin_key(config.gateway.keys_folder, create=False)
+    return admin_key_from_text(given, "gateway.keyring.admin")
 
 
 def with_api(command: _F) -> _F:

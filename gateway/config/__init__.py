@@ -27,7 +27,7 @@ from gateway.config.changes import Changes, diff
 from gateway.config.environment import admin_token, base_environment, environment, gateway_url
 from gateway.config.load import DEFAULT_PATH, load
 from gateway.config.models import Config
-from gateway.config.servers import AnnotationOverride, ServerConfig, Transport
+from gateway.config.servers import AnnotationOverride, ServerConfig, ServerOAuth, Transport
 from gateway.config.settings import ExchangeConfig, GatewaySettings, Limits, OidcSettings, RequestCaps
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "RangeConfig",
     "RequestCaps",
     "ServerConfig",
+    "ServerOAuth",
     "SyslogSettings",
     "Transport",
     "WhenConfig",

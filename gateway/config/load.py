@@ -8,19 +8,19 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from gateway.config.base import Model
 from gateway.config.clients import adapt
 from gateway.config.environment import environment
 from gateway.config.globs import name_glob
 from gateway.config.interpolate import Filled, fill
 from gateway.config.models import Config, File
 from gateway.config.problems import Problem, from_validation, nearest, refuse
-from gateway.config.servers import ServerConfig
-from gateway.config.settings import ExchangeConfig, GatewaySettings
+from gateway.config.settings import GatewaySettings
 from gateway.config.source import KeyPath, Source, read
 
 DEFAULT_PATH = Path("gateway.yaml")
 _TEXT_KEYS = ("args", "env", "headers")
-_Section = TypeVar("_Section", ServerConfig, GatewaySettings, ExchangeConfig)
+_Section = TypeVar("_Section", bound=Model)
 
 
 def load(
@@ -124,7 +124,8 @@ def _settled(file: File, path: Path, notices: tuple[str, ...], secrets: frozense
     """With every path absolute: a command in another folder finds the same gateway."""
     folder = path.resolve().parent
     exchange = tuple(_with_absolute(folder, rule, "jwks") for rule in file.gateway.exchange)
-    settings = file.gateway.model_copy(update={"exchange": exchange})
+    keyring = _with_absolute(folder, file.gateway.keyring, "folder")
+    settings = file.gateway.model_copy(update={"exchange": exchange, "keyring": keyring})
     return Config(
         servers={name: _with_absolute(folder, server, "cwd") for name, server in file.servers.items()},
         agents=file.agents,

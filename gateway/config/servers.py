@@ -31,6 +31,28 @@ class AnnotationOverride(Model):
     open_world: bool | None = Field(default=None, description="The tool reaches beyond its own server.")
 
 
+class ServerOAuth(Model):
+    """How the gateway gets tokens for a server that asks for OAuth."""
+
+    flow: Literal["authorization_code", "client_credentials"] = Field(
+        default="authorization_code",
+        description="A person connects the server on `/ui/connect`, or the gateway has a client of its own.",
+    )
+    client_id: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The gateway's client id there. Absent: it makes itself known, by document or registration.",
+    )
+    client_secret: str | None = Field(default=None, min_length=1, repr=False, description="Its secret, if it has one.")
+    scopes: Words = Field(default=(), description="Scopes to ask for. Absent: those that the server names.")
+
+    @model_validator(mode="after")
+    def _has_client(self) -> ServerOAuth:
+        if self.flow == "client_credentials" and (self.client_id is None or self.client_secret is None):
+            raise ValueError("client credentials need 'client_id' and 'client_secret'")
+        return self
+
+
 class ServerConfig(Model):
     """One upstream server: a command to start, or the URL of one that runs."""
 
@@ -78,6 +100,9 @@ class ServerConfig(Model):
         default="shared",
         description="One credential for all, or each agent owner connects with an account of their own.",
     )
+    authorization: ServerOAuth | None = Field(
+        default=None, description="OAuth towards the server, where its URL needs it."
+    )
     sandbox: bool = Field(
         default=False, description="Start the command behind the kernel's walls, where there are some."
     )
@@ -87,6 +112,11 @@ class ServerConfig(Model):
         if self.type is not None:
             return _TRANSPORTS[self.type]
         return "stdio" if self.command is not None else "http"
+
+    @property
+    def oauth(self) -> ServerOAuth | None:
+        """How tokens for it are got; None: it is called with its `headers` alone."""
+        return self.authorization or (ServerOAuth() if self.credentials == "per_owner" else None)
 
     @property
     def endpoint(self) -> tuple[str, ...]:
@@ -110,4 +140,8 @@ class ServerConfig(Model):
         if (self.transport == "stdio") != (self.command is not None):
             needed = "command" if self.transport == "stdio" else "url"
             raise ValueError(f"type {self.type!r} needs a '{needed}'")
+        if self.oauth is not None and self.url is None:
+            raise ValueError("'authorization' and 'credentials: per_owner' are for servers with a 'url'")
+        if self.credentials == "per_owner" and self.oauth is not None and self.oauth.flow == "client_credentials":
+            raise ValueError("client credentials are the gateway's own, so 'per_owner' means nothing with them")
         return self

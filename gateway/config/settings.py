@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from gateway.config.audit import AuditSettings
 from gateway.config.base import Model
+from gateway.config.keys import KeySettings
 from gateway.config.quantities import Duration, HttpUrl, IssuerUrl, Words
 
 RELOADABLE: dict[str, Any] = {"reload": True}
@@ -209,7 +210,12 @@ class GatewaySettings(Model):
         default=(), description="Machine identities that get tokens here.", json_schema_extra=RELOADABLE
     )
 
+    keyring: KeySettings = Field(default=KeySettings(), description="The gateway's own keys.")
     audit: AuditSettings = Field(default=AuditSettings(), description="The audit record.")
+
+    @property
+    def keys_folder(self) -> Path:
+        return self.keyring.folder or self.data_dir / "keys"
 
     @property
     def host(self) -> str:

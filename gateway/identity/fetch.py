@@ -30,6 +30,8 @@ class Fetched:
     content_type: str
     cache_control: str
     body: bytes
+    challenge: str | None = None
+    """`WWW-Authenticate`"""
 
 
 class Fetcher:
@@ -46,10 +48,11 @@ class Fetcher:
         max_bytes: int,
         trusted: Collection[str] = (),
         form: Mapping[str, str] | None = None,
+        json: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Fetched:
-        """GET `url`, or POST `form` to it. `trusted` are what the operator vouches for: `host`, `host:port`, or an
-        origin, which may be plain http.
+        """GET `url`, or POST `form` or `json` to it. `trusted` are what the operator vouches for: `host`,
+        `host:port`, or an origin, which may be plain http.
 
         Raises `UpstreamUnavailable` for a server that may not be asked or does not answer, `UpstreamProtocolError`
         for an answer over `max_bytes`.
@@ -59,20 +62,25 @@ class Fetcher:
         if problem is not None:
             raise UpstreamUnavailable(f"{url[:200]} {problem}.", fix="Use an https URL on the public Internet.")
         sent = {"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})}
+        if json is not None:
+            sent["Content-Type"] = "application/json"
         try:
             async with (
                 self._session(vouched=any(name in trusted for name in (origin, *hosts))) as session,
                 session.request(
-                    "GET" if form is None else "POST",
+                    "GET" if form is None and json is None else "POST",
                     URL(url, encoded=True),
-                    data=form,
+                    data=json if form is None else form,
                     headers=sent,
                     allow_redirects=False,
                 ) as answer,
             ):
-                body = await _body(answer, max_bytes)
                 return Fetched(
-                    answer.status, answer.headers.get("Content-Type", ""), answer.headers.get("Cache-Control", ""), body
+                    status=answer.status,
+                    content_type=answer.headers.get("Content-Type", ""),
+                    cache_control=answer.headers.get("Cache-Control", ""),
+                    body=await _body(answer, max_bytes),
+                    challenge=answer.headers.get("WWW-Authenticate"),
                 )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise UpstreamUnavailable(

@@ -30,6 +30,15 @@ class PrivateFolder:
         with _explained(self.path / name):
             return self._read(name)
 
+    def stamp(self, name: str) -> tuple[int, int] | None:
+        """What changes when the file is written; None when there is none."""
+        with _explained(self.path / name):
+            try:
+                found = (self.path / name).stat()
+            except FileNotFoundError:
+                return None
+            return found.st_mtime_ns, found.st_ino
+
     def create(self, name: str, make: Callable[[], bytes]) -> bytes:
         """The file's content, which is made by whichever process comes first."""
         content = self.read(name)
@@ -97,5 +106,6 @@ def _explained(path: Path) -> Iterator[None]:
     except OSError as error:
         raise ConfigError(
             f"The key file {path} cannot be used: {error.strerror or error}.",
-            fix="Check gateway.data_dir: the gateway's own user must be able to write there, on a local file system.",
+            fix="Check gateway.data_dir or gateway.keyring.folder: the gateway's own user must be able to write there, "
+            "and the file system must have locks.",
         ) from error

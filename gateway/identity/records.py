@@ -12,9 +12,21 @@ from gateway.identity.authorize import AuthorizationRequest
 from gateway.identity.clients import Client
 from gateway.identity.grants import AuthorizationCode, Consent, DeviceCode, RefreshToken
 from gateway.identity.people import Person, SignInAttempt
+from gateway.identity.upstream_oauth import ConnectAttempt, Credential, UpstreamClient
 
 Record = TypeVar(
-    "Record", Client, AuthorizationRequest, Consent, AuthorizationCode, RefreshToken, DeviceCode, Person, SignInAttempt
+    "Record",
+    Client,
+    AuthorizationRequest,
+    Consent,
+    AuthorizationCode,
+    RefreshToken,
+    DeviceCode,
+    Person,
+    SignInAttempt,
+    ConnectAttempt,
+    Credential,
+    UpstreamClient,
 )
 
 _ADAPTERS: Mapping[type[Any], TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in Record.__constraints__}

@@ -10,7 +10,7 @@ from gateway.config import Changes, Config
 from gateway.engine import record
 from gateway.engine.record import Body, Filter
 from gateway.engine.redact import Redactor
-from gateway.identity.keys import CHECKPOINTS, KeyRing, audit_key
+from gateway.identity.keychain import KeyChain
 from gateway.model import JSON
 from gateway.service.audit import Audit
 from gateway.service.audit_export import Exporters
@@ -110,16 +110,15 @@ def _retention(config: Config) -> int:
     return max(config.gateway.audit.retention, config.gateway.retention)
 
 
-def auditing(config: Config, client: Client, journal: Journal, *, clock: Clock, node: str) -> Auditing:
-    """Put the parts together; `node` names this replica. Raises `ConfigError` for keys that cannot be used."""
-    settings, data_dir = config.gateway.audit, config.gateway.data_dir
-    keys, store = KeyRing.load_or_create(data_dir, CHECKPOINTS), AuditStore(client)
-    redactor = Redactor(settings.redact, secrets=config.secrets, key=audit_key(data_dir))
-    audit = Audit(store, redactor, keys=keys, clock=clock, node=node)
+def auditing(config: Config, keys: KeyChain, client: Client, journal: Journal, *, clock: Clock, node: str) -> Auditing:
+    """Put the parts together; `node` names this replica."""
+    settings, data_dir, store = config.gateway.audit, config.gateway.data_dir, AuditStore(client)
+    redactor = Redactor(settings.redact, secrets=config.secrets, key=keys.audit)
+    audit = Audit(store, redactor, keys=keys.checkpoints, clock=clock, node=node)
     reader = AuditReader(store, journal, redactor)
     return Auditing(
         audit,
-        AuditDesk(audit, store, reader, AuditVerifier(store, keys, clock)),
+        AuditDesk(audit, store, reader, AuditVerifier(store, keys.checkpoints, clock)),
         AuditUpkeep(audit, store, clock, retention_seconds=_retention(config)),
         Exporters(sinks(settings, data_dir), reader, store, node=node),
         redactor,

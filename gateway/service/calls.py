@@ -146,8 +146,11 @@ async def call_tool(
 
     meta = {"mcp-code-gateway/idempotency-key": f"{job.run_id}/{command.cid}"}
     try:
+        owner = job.principal.owner
         result = await _checked(
-            lambda: floor.upstreams.call(server, name, command.args, meta=meta, before_send=check, on_sent=may_go)
+            lambda: floor.upstreams.call(
+                server, name, command.args, owner=owner, meta=meta, before_send=check, on_sent=may_go
+            )
         )
         who = {"tenant": job.principal.tenant, "agent": job.principal.agent, "run_id": job.run_id}
         await floor.usage.add_bytes(limits, **who, size=result.bytes)

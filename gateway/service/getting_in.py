@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from gateway.clock import Clock
 from gateway.identity.fetch import Fetcher
+from gateway.service.approvals import Approvals
 from gateway.service.authorize import Authorizations
+from gateway.service.children import Children
+from gateway.service.connect import Connect
 from gateway.service.exchange import Exchange
 from gateway.service.issuers import Issuers
 from gateway.service.oauth import OAuthFloor, Record, Revoke, log_only
@@ -24,10 +27,13 @@ from gateway.store.liveness import Liveness
 class GettingIn:
     floor: OAuthFloor
     rates: Rates
+    children: Children
     sign_in: SignIn
     clients: Clients
     authorizations: Authorizations
     endpoint: TokenEndpoint
+    connect: Connect | None
+    approvals: Approvals | None
 
     @classmethod
     def build(
@@ -40,6 +46,8 @@ class GettingIn:
         revoke: Revoke,
         record: Record = log_only,
         fetcher: Fetcher | None = None,
+        connect: Connect | None = None,
+        approvals: Approvals | None = None,
     ) -> GettingIn:
         """All use cases on one store. They follow the configuration that `tokens` has taken over."""
         fetcher = fetcher or Fetcher()
@@ -51,8 +59,11 @@ class GettingIn:
         return cls(
             floor=floor,
             rates=rates,
+            children=Children(tokens, rates),
             sign_in=SignIn(floor),
             clients=clients,
             authorizations=Authorizations(floor, clients),
             endpoint=TokenEndpoint(floor, clients, Exchange(floor)),
+            connect=connect,
+            approvals=approvals,
         )

@@ -14,7 +14,7 @@ from typing import Literal
 from gateway.errors import Busy
 from gateway.store.grants import Grants
 
-Action = Literal["page", "guess", "document", "register", "device", "token", "revoke", "introspect"]
+Action = Literal["page", "guess", "document", "register", "device", "token", "revoke", "introspect", "child"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,10 @@ OF_CLIENT: Mapping[Action, Rate] = {
     "token": Rate(600, 300),
     "revoke": Rate(600, 300),
     "introspect": Rate(1_200, 600),
+    "child": Rate(60, 20),
 }
-"""Wider: anybody can send the id of a public client, and should not shut it out by that."""
+"""Wider: anybody can send the id of a public client, and should not shut it out by that. (`child` is of a token, which
+nobody can send who does not have it.)"""
 
 
 class Rates:

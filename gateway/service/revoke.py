@@ -67,6 +67,10 @@ class Revoker:
         await self._record(kind, name, below)
         return {"revoked": [token.id for token in below], "runs_stopped": stopped}
 
+    async def token(self, token_id: str) -> None:
+        """Kill a token with its children."""
+        await self.revoke(token_id=token_id)
+
     # --- whom --------------------------------------------------------------------------------------------------
 
     async def _roots(self, kind: str, name: str) -> frozenset[str]:

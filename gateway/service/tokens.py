@@ -11,7 +11,7 @@ import orjson
 
 from gateway.clock import Clock
 from gateway.config import AgentConfig, Config
-from gateway.errors import Conflict, NotFound, Unauthenticated, UsageError
+from gateway.errors import Conflict, Forbidden, NotFound, Unauthenticated, UsageError
 from gateway.identity.keys import KeyRing
 from gateway.identity.tokens import Claims, mint, verify
 from gateway.model import JSON, Grant, Principal, Token
@@ -60,7 +60,8 @@ class Tokens:
         a parent that is dead."""
         entitled = self.agent(agent)
         now = self._clock()
-        ttl = self.config.gateway.default_ttl if ttl_seconds is None else ttl_seconds
+        default = min(self.config.gateway.default_ttl, entitled.max_ttl)
+        ttl = default if ttl_seconds is None else ttl_seconds
         if not 0 < ttl <= entitled.max_ttl:
             raise UsageError(
                 f"A token of {agent} may live for 1 to {entitled.max_ttl} s, not {ttl}.",
@@ -98,10 +99,18 @@ class Tokens:
         await self._admit(token, now, reopen=True)
         return {**_shown(token), "token": minted}
 
+    async def last_end(self) -> int:
+        """When the last token that is signed by now has ended, at the latest (ms)."""
+        longest = max((agent.max_ttl for agent in self.config.agents.values()), default=0)
+        ends = [token.expires_at for tenant in self._tenants() for token in await self._sessions.tokens(tenant)]
+        return max([self._clock() + longest * 1000, *ends])
+
+    def _tenants(self) -> list[str]:
+        return sorted({agent.tenant for agent in self.config.agents.values()} or {"default"})
+
     async def list(self) -> list[dict[str, JSON]]:
         """All tokens on record, each with its state: live, revoked or expired."""
-        tenants = {agent.tenant for agent in self.config.agents.values()} or {"default"}
-        found = [token for tenant in sorted(tenants) for token in await self._sessions.tokens(tenant)]
+        found = [token for tenant in self._tenants() for token in await self._sessions.tokens(tenant)]
         return [await self._with_state(token) for token in found]
 
     async def show(self, token_id: str) -> dict[str, JSON]:
@@ -112,8 +121,10 @@ class Tokens:
 
     async def resolve(self, token: str) -> Principal:
         """Who a bearer token stands for. Raises `Unauthenticated` when it is not valid, or somebody of its chain is
-        not live; asked of the store each time."""
+        not live, which is asked of the store each time; `Forbidden` when its scope is not enough."""
         claims = self.read(token)
+        if SCOPE not in claims.scope.split():
+            raise Forbidden("This token does not open this gateway.", fix="Ask for more scope.", scope=SCOPE)
         return await self.principal(claims.jti, claims.chain)
 
     def read(self, token: str) -> Claims:

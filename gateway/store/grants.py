@@ -12,7 +12,22 @@ from gateway.store.client import Client
 from gateway.store.scripts import RATE, SWAP
 
 Kind = Literal[
-    "client", "request", "code", "refresh", "consent", "device", "user_code", "sign_in_code", "sign_in", "person"
+    "client",
+    "request",
+    "code",
+    "refresh",
+    "consent",
+    "device",
+    "user_code",
+    "sign_in_code",
+    "sign_in",
+    "person",
+    "connect",
+    "credential",
+    "upstream_client",
+    "upstream_owner",
+    "upstream_scope",
+    "renewal",
 ]
 
 _STAMP = 16
@@ -38,6 +53,12 @@ class Grants:
     async def get(self, kind: Kind, name: str) -> Kept | None:
         stored = await self._client.send("GET", keys.record(kind, name))
         return None if stored is None else Kept(stored[_STAMP:], stored)
+
+    async def claim(self, kind: Kind, name: str, *, ttl_ms: int) -> Kept | None:
+        """Keep an empty record, if there is none: for whoever came first, until it is given up or over."""
+        stamped = _stamped(b"")
+        taken = await self._client.send("SET", keys.record(kind, name), stamped, "PX", ttl_ms, "NX")
+        return Kept(b"", stamped) if taken else None
 
     async def take(self, kind: Kind, name: str) -> bytes | None:
         """The record, for one caller alone: it is gone now."""

@@ -21,6 +21,7 @@ from gateway.config import ServerConfig
 from gateway.errors import UpstreamError, UpstreamUnavailable
 from gateway.model import ServerStatus, ServerTools
 from gateway.upstream import bridge, catalog
+from gateway.upstream.credentials import Bearer
 from gateway.upstream.http import HttpWire
 from gateway.upstream.session import CLIENT_INFO, Session
 from gateway.upstream.sse import SseWire
@@ -29,11 +30,6 @@ from gateway.upstream.watch import Watch
 
 log = logging.getLogger(__name__)
 
-_WIRES: dict[str, type[StdioWire] | type[HttpWire] | type[SseWire]] = {
-    "stdio": StdioWire,
-    "http": HttpWire,
-    "sse": SseWire,
-}
 _CALL_WAITS_SECONDS = 5.0
 _FIRST_DELAY, _LONGEST_DELAY, _HURRIED_DELAY = 0.1, 30.0, 1.0
 _STABLE_SECONDS = 30.0
@@ -45,9 +41,15 @@ _SKIPPED_SHOWN = 100
 
 class Connection:
     def __init__(
-        self, name: str, config: ServerConfig, base_env: Mapping[str, str], on_change: Callable[[], None]
+        self,
+        name: str,
+        config: ServerConfig,
+        base_env: Mapping[str, str],
+        on_change: Callable[[], None],
+        bearer: Bearer | None = None,
     ) -> None:
         """`on_change` is called whenever `offered` is another than before."""
+        self._bearer = bearer
         self.name = name
         self.config = config
         self.offered: ServerTools | None = None
@@ -66,6 +68,8 @@ class Connection:
         self._failures = 0
         """Ends in a row, of attempts and of short sessions: what the back-off grows with."""
         self._attempts_failed = 0
+        self._for_people = False
+        """Whether it failed for what only a person can mend."""
         self._legacy = config.transport == "sse"
         self._outcome = asyncio.Event()
         """Set, and replaced, when an attempt to connect has come out one way or the other."""
@@ -81,7 +85,7 @@ class Connection:
                 while (session := self._live()) is None:
                     self._hurry.set()
                     await self._outcome.wait()
-                    if not patient and self._live() is None:
+                    if (self._for_people or not patient) and self._live() is None:
                         break
         except TimeoutError:
             session = None
@@ -163,7 +167,10 @@ class Connection:
 
     async def _serve(self) -> None:
         """One connection from beginning to end. Always raises."""
-        wire = _WIRES[self.config.transport](self.name, self.config, self._base_env)
+        if self._bearer is not None:
+            # The handshake would hide why there is no credential.
+            await self._bearer.headers()
+        wire = self._wire()
         watch = Watch(self._list, seconds=self.config.connect_timeout_seconds)
         began = time.monotonic()
         try:
@@ -196,10 +203,23 @@ class Connection:
             self._output_tail = wire.output_tail
             await wire.close()
 
+    def _wire(self) -> StdioWire | HttpWire | SseWire:
+        match self.config.transport:
+            case "stdio":
+                return StdioWire(self.name, self.config, self._base_env)
+            case "sse":
+                return SseWire(self.name, self.config, self._base_env, self._bearer)
+        return HttpWire(self.name, self.config, self._base_env, self._bearer)
+
+    def hurry(self) -> None:
+        """Try again soon: something has changed that it failed for."""
+        self._hurry.set()
+
     def _ready(self, session: Session) -> None:
         self._session = session
         self._state = "ready"
         self._error = None
+        self._for_people = False
         self._attempts_failed = 0
         self._came_out()
 
@@ -213,6 +233,7 @@ class Connection:
         self._failures = 1 if lived > _STABLE_SECONDS else self._failures + 1
         self._state = "failed"
         self._error = _in_words(cause)
+        self._for_people = isinstance(cause, UpstreamError) and "connect" in cause.details
         if not isinstance(cause, UpstreamError | MCPError):
             log.warning("upstream %s: %s", self.name, self._error, exc_info=error)
         self._came_out()

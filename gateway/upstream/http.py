@@ -28,6 +28,7 @@ from gateway.config import ServerConfig
 from gateway.errors import UpstreamError
 from gateway.model import JSON
 from gateway.tasks import Tasks
+from gateway.upstream.credentials import Bearer
 from gateway.upstream.framing import Events, Oversized, parse
 from gateway.upstream.http_client import HttpClient, is_event_stream
 from gateway.upstream.wire import Answer, Request, Wire, cancellation, error_code
@@ -42,9 +43,11 @@ _FRAMING_BYTES = 64
 
 
 class HttpWire(Wire):
-    def __init__(self, server: str, config: ServerConfig, base_env: Mapping[str, str]) -> None:
+    def __init__(
+        self, server: str, config: ServerConfig, base_env: Mapping[str, str], bearer: Bearer | None = None
+    ) -> None:
         super().__init__(server, config.max_result_mb * 2**20)
-        self._client = HttpClient(self, config, base_env)
+        self._client = HttpClient(self, config, base_env, bearer)
         self._tasks = Tasks()
         self._conversations: dict[RequestId, asyncio.Task[None]] = {}
         """What the SDK's client asked and is not answered yet."""

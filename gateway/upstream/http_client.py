@@ -18,6 +18,7 @@ from yarl import URL
 from gateway.config import ServerConfig
 from gateway.errors import UpstreamUnavailable
 from gateway.tasks import Tasks
+from gateway.upstream.credentials import Bearer
 from gateway.upstream.framing import Event, Events
 from gateway.upstream.wire import Wire
 
@@ -33,8 +34,11 @@ _SHOWN = 300
 class HttpClient:
     """Sends requests for `wire`, which gives errors their words and is ended when the server cannot be reached."""
 
-    def __init__(self, wire: Wire, config: ServerConfig, base_env: Mapping[str, str]) -> None:
+    def __init__(
+        self, wire: Wire, config: ServerConfig, base_env: Mapping[str, str], bearer: Bearer | None = None
+    ) -> None:
         assert config.url is not None
+        self._bearer = bearer
         self.url = URL(config.url)
         """The endpoint, where redirects within its origin have led so far."""
         self._wire = wire
@@ -67,8 +71,13 @@ class HttpClient:
         Raises UpstreamUnavailable, from within the block too; `sent` is False only if no connection came about.
         """
         try:
+            refused = False
             for _ in range(_MAX_REDIRECTS):
-                async with self._sent(method, url or self.url, headers, body) as response:
+                proof = {} if self._bearer is None else await self._bearer.headers()
+                async with self._sent(method, url or self.url, {**headers, **proof}, body) as response:
+                    if not refused and await self._has_better(response, proof):
+                        refused = True
+                        continue
                     if (target := _redirect(response)) is None:
                         yield response
                         return
@@ -85,6 +94,12 @@ class HttpClient:
             raise self._wire.unavailable(reason, sent=False) from error
         except (aiohttp.ClientError, OSError) as error:
             raise self._wire.unavailable(f"broke the connection off ({self._brief(error)})", sent=True) from error
+
+    async def _has_better(self, response: aiohttp.ClientResponse, proof: Mapping[str, str]) -> bool:
+        """Whether the server refused a token in whose place there is another now."""
+        if self._bearer is None or response.status not in (401, 403):
+            return False
+        return await self._bearer.refused(proof, response.status, response.headers.get("WWW-Authenticate"))
 
     @asynccontextmanager
     async def _sent(

@@ -14,8 +14,12 @@ from gateway.tasks import Tasks
 from gateway.upstream.calls import Calls
 from gateway.upstream.catalog import assemble
 from gateway.upstream.connection import Connection
+from gateway.upstream.credentials import Bearers, no_bearers
 
 log = logging.getLogger(__name__)
+
+_MOST_OWNED = 256
+"""Connections of owners that are kept open."""
 
 OnChange = Callable[[Catalog], Awaitable[None]]
 
@@ -27,6 +31,7 @@ class Upstreams:
         *,
         base_env: Mapping[str, str],
         on_change: OnChange | None = None,
+        bearers: Bearers = no_bearers,
     ) -> None:
         """`base_env` is what every child process starts with, and where proxies are named.
 
@@ -38,6 +43,9 @@ class Upstreams:
         self._on_change = on_change
         self._connections: dict[str, Connection] = {}
         self._calls: dict[str, Calls] = {}
+        self._owned: dict[tuple[str, str], tuple[Connection, Calls]] = {}
+        """(server, owner) → for servers that each owner has an account of their own at; the last used at the end."""
+        self._bearers = bearers
         self._tasks = Tasks()
         self._catalog = assemble(0, ())
         self._dirty = asyncio.Event()
@@ -80,6 +88,7 @@ class Upstreams:
         tool: str,
         args: Mapping[str, JSON],
         *,
+        owner: str = "",
         meta: Mapping[str, JSON] | None = None,
         timeout: float | None = None,
         on_sent: Callable[[], None] | None = None,
@@ -87,6 +96,7 @@ class Upstreams:
     ) -> ToolResult:
         """Call a tool. What the tool itself reports as an error comes back as a result with `is_error`.
 
+        `owner` is for whom: where the server's `credentials` are `per_owner`, the call goes out with theirs.
         `timeout` is in seconds (default: the server's own) and counts from the moment the server has a free slot.
         Cancelling the awaiting task cancels the request at the server. `on_sent` is called at the last moment at which
         it is certain that the server has not seen the request, again if that attempt did not come to anything.
@@ -98,6 +108,8 @@ class Upstreams:
         calls = self._calls.get(server)
         if calls is None:
             raise self._unknown_server(server, tool)
+        if self._servers[server].credentials == "per_owner":
+            calls = self._calls_of(server, owner)
         return await calls.call(tool, args, meta=meta, timeout=timeout, on_sent=on_sent, before_send=before_send)
 
     async def close(self) -> None:
@@ -105,8 +117,29 @@ class Upstreams:
         await asyncio.gather(*(self._close(name) for name in list(self._connections)))
         await self._tasks.close()
 
+    async def credentials_changed(self, server: str, owner: str) -> None:
+        """Somebody has connected the server, or no longer wants to be."""
+        if (found := self._owned.pop((server, owner), None)) is not None:
+            await found[0].close()
+        if (connection := self._connections.get(server)) is not None:
+            connection.hurry()
+
+    def _calls_of(self, server: str, owner: str) -> Calls:
+        found = self._owned.pop((server, owner), None)
+        if found is None:
+            while len(self._owned) >= _MOST_OWNED:
+                oldest, _ = self._owned.pop(next(iter(self._owned)))
+                self._tasks.start(oldest.close(), name=f"close {oldest.name}")
+            config = self._servers[server]
+            connection = Connection(server, config, self._base_env, _ignore, self._bearers(server, config, owner))
+            self._tasks.start(connection.run(), name=f"upstream {server} of an owner")
+            found = connection, Calls(connection)
+        self._owned[server, owner] = found
+        return found[1]
+
     def _open(self, name: str, config: ServerConfig) -> Connection:
-        connection = Connection(name, config, self._base_env, self._reassemble)
+        bearer = self._bearers(name, config, None)
+        connection = Connection(name, config, self._base_env, self._reassemble, bearer)
         self._connections[name] = connection
         self._calls[name] = Calls(connection)
         self._tasks.start(connection.run(), name=f"upstream {name}")
@@ -114,7 +147,8 @@ class Upstreams:
 
     async def _close(self, name: str) -> None:
         del self._calls[name]
-        await self._connections.pop(name).close()
+        owned = [self._owned.pop(key)[0] for key in list(self._owned) if key[0] == name]
+        await asyncio.gather(*(connection.close() for connection in (self._connections.pop(name), *owned)))
 
     async def _settle(self, connections: Iterable[Connection], seconds: float) -> None:
         try:
@@ -149,6 +183,10 @@ class Upstreams:
         return UnknownTool(
             f"There is no server {server!r}.", fix=fix, server=server, tool=tool, nearest=near, sent=False
         )
+
+
+def _ignore() -> None:
+    """The tools that are shown are those of the server's own connection."""
 
 
 def _enabled(servers: Mapping[str, ServerConfig]) -> dict[str, ServerConfig]:

@@ -11,6 +11,7 @@ from yarl import URL
 from gateway.config import ServerConfig
 from gateway.errors import UpstreamError
 from gateway.tasks import Tasks
+from gateway.upstream.credentials import Bearer
 from gateway.upstream.framing import Event, Events
 from gateway.upstream.http_client import HttpClient, is_event_stream, resolve
 from gateway.upstream.wire import StreamWire
@@ -19,9 +20,11 @@ _POST_HEADERS = {"Content-Type": "application/json"}
 
 
 class SseWire(StreamWire):
-    def __init__(self, server: str, config: ServerConfig, base_env: Mapping[str, str]) -> None:
+    def __init__(
+        self, server: str, config: ServerConfig, base_env: Mapping[str, str], bearer: Bearer | None = None
+    ) -> None:
         super().__init__(server, config.max_result_mb * 2**20)
-        self._client = HttpClient(self, config, base_env)
+        self._client = HttpClient(self, config, base_env, bearer)
         self._tasks = Tasks()
         self._endpoint: asyncio.Future[URL] = asyncio.get_running_loop().create_future()
 

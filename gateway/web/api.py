@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from gateway.config import GrantConfig
 from gateway.config.quantities import Duration
-from gateway.errors import NotFound
+from gateway.errors import NotFound, UsageError
+from gateway.identity.people import SIGN_IN_CODE_LIFETIME_MS
 from gateway.model import JSON, ServerStatus
 from gateway.web import audit, runs, sessions
 from gateway.web.acting import AgentQuery, acting
 from gateway.web.operations import Call, Input, Operation
+from gateway.web.pages import SIGN_IN
 
 PREFIX = "/api/v1"
 
@@ -68,7 +70,9 @@ async def dump_catalog(call: Call) -> JSON:
 
 
 class IssueToken(Input):
-    agent: str
+    """A token's own bearer makes children of it: `agent` and `parent` are known then."""
+
+    agent: str | None = None
     ttl: Duration | None = None
     grants: tuple[GrantConfig, ...] = ()
     parent: str | None = None
@@ -93,6 +97,12 @@ class Revoke(Input):
 async def issue_token(call: Call) -> JSON:
     body: IssueToken = call.body
     grants = [grant.to_grant() for grant in body.grants]
+    if not call.principal.admin:
+        return await call.services.getting_in.children.issue(
+            call.principal, agent=body.agent, ttl_seconds=body.ttl, grants=grants, parent=body.parent
+        )
+    if body.agent is None:
+        raise UsageError("Which agent?", fix=f"Name one of: {', '.join(call.services.config.agents) or '(none)'}.")
     return await call.services.tokens.issue(body.agent, ttl_seconds=body.ttl, grants=grants, parent=body.parent)
 
 
@@ -109,6 +119,27 @@ async def revoke(call: Call) -> JSON:
     return await call.services.revoker.revoke(
         token_id=body.token, agent=body.agent, session=body.session, tenant=body.tenant, everything=body.all
     )
+
+
+async def new_sign_in_code(call: Call) -> JSON:
+    """For an administrator who has no session and no terminal with the code of the start."""
+    code = await call.services.getting_in.sign_in.new_code()
+    seconds = SIGN_IN_CODE_LIFETIME_MS // 1000
+    return {"code": code, "expires_in": seconds, "url": f"{call.services.config.gateway.base_url}{SIGN_IN}"}
+
+
+class Rotation(Input):
+    purpose: Literal["tokens", "checkpoints"] = "tokens"
+    emergency: bool = False
+
+
+async def list_keys(call: Call) -> JSON:
+    return await call.services.keys.list()
+
+
+async def rotate_keys(call: Call) -> JSON:
+    body: Rotation = call.body
+    return await call.services.keys.rotate(body.purpose, emergency=body.emergency)
 
 
 # --- types and policy --------------------------------------------------------------------------------------------
@@ -159,9 +190,12 @@ OPERATIONS = (
     ),
     Operation("GET", "/catalog", "The tools as their servers define them", dump_catalog, query=CatalogQuery),
     Operation("GET", "/tokens", "All tokens, without their secrets", list_tokens),
-    Operation("POST", "/tokens", "Issue a token; it is shown this once", issue_token, IssueToken),
+    Operation("POST", "/tokens", "Issue a token; it is shown this once", issue_token, IssueToken, open_to="token"),
+    Operation("POST", "/sign-in-code", "A code by which one administrator signs in", new_sign_in_code),
     Operation("POST", "/tokens/revoke", "Revoke tokens and stop their runs", revoke, Revoke),
     Operation("GET", "/tokens/{token}", "One token", show_token),
+    Operation("GET", "/keys", "The gateway's own keys, without their secrets", list_keys),
+    Operation("POST", "/keys/rotate", "Sign with a new key from now on", rotate_keys, Rotation),
     Operation("GET", "/types", "What an agent's programs may import", show_types, query=AgentQuery, open_to="token"),
     *runs.OPERATIONS,
     Operation("POST", "/policy/explain", "May an agent make a call, and why", explain_policy, Question),

@@ -15,7 +15,7 @@ from gateway.identity.oauth import InvalidClient, OAuthError, Parameters, parame
 from gateway.model import JSON
 from gateway.service.getting_in import GettingIn
 from gateway.service.rates import Action
-from gateway.web import consent, pages, signin
+from gateway.web import approvals, connect, consent, pages, signin
 from gateway.web.operations import error_response, json_response
 from gateway.web.pages import Pages, address, form_pairs
 from gateway.web.wellknown import METADATA_SECONDS
@@ -42,6 +42,8 @@ def routes(getting_in: GettingIn, *, admin_key: str) -> list[BaseRoute]:
         Route("/oauth/introspect", endpoints.answering("introspect", endpoints.introspect), methods=["POST"]),
         *consent.routes(getting_in, show),
         *signin.routes(getting_in, show),
+        *(connect.routes(getting_in.connect, show) if getting_in.connect is not None else ()),
+        *(approvals.routes(getting_in.approvals, show) if getting_in.approvals is not None else ()),
         pages.static_files(),
     ]
 

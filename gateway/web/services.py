@@ -11,6 +11,7 @@ from gateway.engine.questions import Question
 from gateway.engine.record import Filter
 from gateway.model import JSON, Catalog, Grant, Principal, ServerStatus, Tool
 from gateway.service.audit_read import Page
+from gateway.service.getting_in import GettingIn
 from gateway.service.views import RunView
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
@@ -134,6 +135,12 @@ class Revoker(Protocol):
     ) -> dict[str, JSON]: ...
 
 
+class Keys(Protocol):
+    async def list(self) -> list[dict[str, JSON]]: ...
+
+    async def rotate(self, purpose: str, *, emergency: bool) -> dict[str, JSON]: ...
+
+
 class SearchResult(Protocol):
     @property
     def text(self) -> str: ...
@@ -200,6 +207,10 @@ class Services(Protocol):
     def tokens(self) -> Tokens: ...
     @property
     def revoker(self) -> Revoker: ...
+    @property
+    def keys(self) -> Keys: ...
+    @property
+    def getting_in(self) -> GettingIn: ...
     @property
     def search(self) -> Search: ...
     @property

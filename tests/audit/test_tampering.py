@@ -181,7 +181,7 @@ async def test_a_checkpoint_of_another_key_is_none(written: Replica, tmp_path_fa
 
 
 async def test_checkpoints_of_former_keys_stay_good(written: Replica) -> None:
-    written.keys.rotate()
+    written.keys.rotate(now_s=0, until_s=0)
     await written.audit.record("token.issued", agent="triage")
     await written.audit.chain("default").checkpoint(now=True)
     assert (await written.verify())["checkpoints"] == 4

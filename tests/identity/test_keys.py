@@ -33,11 +33,19 @@ SPKI = serialization.PublicFormat.SubjectPublicKeyInfo
 PLAIN = serialization.NoEncryption()
 
 LOADERS: dict[str, Callable[[Path], object]] = {
-    "tokens.pem": lambda data_dir: KeyRing.load_or_create(data_dir).kid,
-    "checkpoints.pem": lambda data_dir: KeyRing.load_or_create(data_dir, CHECKPOINTS).kid,
-    "admin.key": admin_key,
-    "credentials.key": encryption_key,
+    "tokens.pem": lambda data_dir: KeyRing.load_or_create(data_dir / "keys").kid,
+    "checkpoints.pem": lambda data_dir: KeyRing.load_or_create(data_dir / "keys", CHECKPOINTS).kid,
+    "admin.key": lambda data_dir: admin_key(data_dir / "keys"),
+    "credentials.key": lambda data_dir: encryption_key(data_dir / "keys"),
 }
+
+
+NOW = 1_900_000_000
+UNTIL = NOW + 3_600
+
+
+def rotate(ring: KeyRing, *, emergency: bool = False) -> None:
+    ring.rotate(now_s=NOW, until_s=UNTIL, emergency=emergency)
 
 
 def private_pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | None = None) -> str:
@@ -57,7 +65,7 @@ def test_a_key_is_made_once_private_and_found_again(tmp_path: Path, name: str) -
 def test_a_lax_umask_does_not_open_the_files(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        admin_key(tmp_path)
+        admin_key(tmp_path / "keys")
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "keys" / "admin.key").stat().st_mode) == 0o600
@@ -94,11 +102,11 @@ def test_a_broken_file_is_named_and_left_alone(tmp_path: Path, name: str, conten
 def test_a_file_system_that_refuses_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"cannot be used: .*gateway\.data_dir"):
-        KeyRing.load_or_create(tmp_path / "file")
+        KeyRing.load_or_create(tmp_path / "file" / "keys")
     (tmp_path / "keys" / "admin.key").mkdir(parents=True)
     (tmp_path / "keys").chmod(0o700)
     with pytest.raises(ConfigError, match="Is a directory"):
-        admin_key(tmp_path)
+        admin_key(tmp_path / "keys")
 
 
 def test_racing_processes_and_threads_agree_on_one_key(tmp_path: Path) -> None:
@@ -111,7 +119,10 @@ def test_racing_processes_and_threads_agree_on_one_key(tmp_path: Path) -> None:
     )
     racers = [
         subprocess.Popen(
-            [sys.executable, "-c", script, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", script, str(tmp_path / "keys")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for _ in range(3)
     ]
@@ -120,9 +131,9 @@ def test_racing_processes_and_threads_agree_on_one_key(tmp_path: Path) -> None:
         racer.stdin.write("go\n")
         racer.stdin.flush()
     with ThreadPoolExecutor(8) as threads:
-        kids = list(threads.map(lambda _: KeyRing.load_or_create(tmp_path).kid, range(16)))
+        kids = list(threads.map(lambda _: KeyRing.load_or_create(tmp_path / "keys").kid, range(16)))
     said = {racer.communicate()[0].strip() for racer in racers}
-    assert said == {f"{kids[0]} {admin_key(tmp_path)}"}
+    assert said == {f"{kids[0]} {admin_key(tmp_path / 'keys')}"}
     assert len(set(kids)) == 1
     assert sorted(os.listdir(tmp_path / "keys")) == ["admin.key", "tokens.pem"]
 
@@ -131,8 +142,8 @@ def test_racing_processes_and_threads_agree_on_one_key(tmp_path: Path) -> None:
 
 
 def test_the_jwk_set_is_public_and_its_ids_are_thumbprints(tmp_path: Path) -> None:
-    ring = KeyRing.load_or_create(tmp_path)
-    ring.rotate()
+    ring = KeyRing.load_or_create(tmp_path / "keys")
+    rotate(ring)
     published = ring.public_jwks()["keys"]
     assert published[0]["kid"] == ring.kid
     assert len(published) == 2
@@ -143,36 +154,55 @@ def test_the_jwk_set_is_public_and_its_ids_are_thumbprints(tmp_path: Path) -> No
 
 
 def test_rotation_is_on_disk_and_forgets_former_private_keys(tmp_path: Path) -> None:
-    ring = KeyRing.load_or_create(tmp_path)
+    ring = KeyRing.load_or_create(tmp_path / "keys")
     path = tmp_path / "keys" / "tokens.pem"
     first, first_text = ring.kid, path.read_text()
-    ring.rotate()
+    rotate(ring)
     assert ring.kid != first
     assert ring.verifying_key(first) is not None
     assert path.read_text().count("PRIVATE KEY") == 2  # one block: BEGIN and END
     assert first_text not in path.read_text()
-    again = KeyRing.load_or_create(tmp_path)
+    again = KeyRing.load_or_create(tmp_path / "keys")
     assert again.public_jwks() == ring.public_jwks()
-    again.rotate()
+    again.rotate(now_s=UNTIL, until_s=UNTIL)
     assert again.verifying_key(first) is None
-    again.rotate(emergency=True)
+    rotate(again, emergency=True)
     assert [key["kid"] for key in again.public_jwks()["keys"]] == [again.kid]
 
 
 def test_a_ring_that_rotates_on_stale_knowledge_does_not_lose_the_key_in_use(tmp_path: Path) -> None:
-    one, other = KeyRing.load_or_create(tmp_path), KeyRing.load_or_create(tmp_path)
-    one.rotate()
-    other.rotate()
+    one, other = KeyRing.load_or_create(tmp_path / "keys"), KeyRing.load_or_create(tmp_path / "keys")
+    rotate(one)
+    rotate(other)
     assert other.verifying_key(one.kid) is not None
 
 
+def test_a_rotation_is_taken_over_from_the_file_that_replicas_share(tmp_path: Path) -> None:
+    one, other = KeyRing.load_or_create(tmp_path / "keys"), KeyRing.load_or_create(tmp_path / "keys")
+    first = one.kid
+    assert not other.refresh()
+    rotate(one)
+    assert other.verifying_key(one.kid) is not None, "a token by the new key may come before anybody has looked"
+    assert (other.kid, list(other.accepted)) == (one.kid, [one.kid, first])
+    assert other.accepted[first].until == UNTIL
+    rotate(one, emergency=True)
+    assert other.refresh()
+    assert list(other.accepted) == [one.kid]
+    (tmp_path / "keys" / "tokens.pem").write_bytes(b"broken")
+    with pytest.raises(ConfigError, match=r"tokens\.pem"):
+        other.refresh()
+    assert list(other.accepted) == [one.kid]
+
+
 def test_checkpoint_keys_are_separate_and_never_forgotten(tmp_path: Path) -> None:
-    ring = KeyRing.load_or_create(tmp_path, CHECKPOINTS)
-    assert ring.kid != KeyRing.load_or_create(tmp_path).kid
+    ring = KeyRing.load_or_create(tmp_path / "keys", CHECKPOINTS)
+    assert ring.kid != KeyRing.load_or_create(tmp_path / "keys").kid
     first, signature = ring.kid, ring.sign(b"checkpoint 1")
     for _ in range(3):
-        ring.rotate()
-    kept = KeyRing.load_or_create(tmp_path, CHECKPOINTS)
+        rotate(ring)
+    with pytest.raises(Conflict, match="provable"):
+        rotate(ring, emergency=True)
+    kept = KeyRing.load_or_create(tmp_path / "keys", CHECKPOINTS)
     assert kept.is_signed(first, b"checkpoint 1", signature)
     assert not kept.is_signed(first, b"checkpoint 2", signature)
     assert not kept.is_signed(kept.kid, b"checkpoint 1", signature)
@@ -188,8 +218,8 @@ def test_a_ring_from_the_environment(tmp_path: Path) -> None:
     assert KeyRing.from_text(text.replace("\n", "\\n"), "GATEWAY_SIGNING_KEYS").kid == ring.kid
     with_former_private = KeyRing.from_text(private_pem() + private_pem(former), "GATEWAY_SIGNING_KEYS")
     assert with_former_private.public_jwks()["keys"][1] == ring.public_jwks()["keys"][1]
-    with pytest.raises(Conflict, match="environment"):
-        ring.rotate()
+    with pytest.raises(Conflict, match="configuration"):
+        rotate(ring)
 
 
 BAD_RINGS: dict[str, Callable[[], str]] = {
@@ -228,10 +258,10 @@ def test_a_bad_ring_is_explained_without_quoting_it(name: str) -> None:
 
 def test_the_admin_key_is_not_made_by_who_only_wants_to_read_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no admin key at .*gateway serve"):
-        admin_key(tmp_path, create=False)
+        admin_key(tmp_path / "keys", create=False)
     assert not (tmp_path / "keys").exists()
-    key = admin_key(tmp_path)
-    assert admin_key(tmp_path, create=False) == key
+    key = admin_key(tmp_path / "keys")
+    assert admin_key(tmp_path / "keys", create=False) == key
     assert key.startswith("gwa_")
 
 
@@ -253,4 +283,4 @@ def test_an_encryption_key_from_text_is_32_bytes(tmp_path: Path) -> None:
         assert encryption_key_from_text(text, "GATEWAY_KEY") == bytes(32)
     for text in ("-_" * 21 + "8", "+/" * 21 + "8="):
         assert encryption_key_from_text(text, "GATEWAY_KEY")[:3] == b"\xfb\xff\xbf"
-    assert encryption_key(tmp_path) != encryption_key(tmp_path / "other")
+    assert encryption_key(tmp_path / "keys") != encryption_key(tmp_path / "other")

@@ -79,19 +79,20 @@ def test_validity_ends_with_the_second_of_exp_and_begins_within_the_clock_skew(r
     assert reason(token, ring, NOW - 31) == "early"
 
 
-def test_a_former_key_verifies_after_one_rotation_and_not_after_two(tmp_path: Path) -> None:
+def test_a_former_key_verifies_until_its_last_token_has_ended(tmp_path: Path) -> None:
     ring = ring_in(tmp_path)
     token = mint(good_claims(), ring)
-    ring.rotate()
-    assert check(token, ring).jti == "tok_1"
-    ring.rotate()
+    for now in (NOW, NOW + 3599):
+        ring.rotate(now_s=now, until_s=NOW + 3600)
+        assert check(token, ring).jti == "tok_1"
+    ring.rotate(now_s=NOW + 3600, until_s=NOW + 9000)
     assert reason(token, ring) == "untrusted"
 
 
 def test_an_emergency_rotation_ends_every_token_at_once(tmp_path: Path) -> None:
     ring = ring_in(tmp_path)
     token = mint(good_claims(), ring)
-    ring.rotate(emergency=True)
+    ring.rotate(now_s=NOW, until_s=NOW + 3600, emergency=True)
     assert reason(token, ring) == "untrusted"
     assert check(mint(good_claims(), ring), ring).jti == "tok_1"
 

@@ -65,7 +65,7 @@ async def shared(tmp_path: Path) -> AsyncIterator[Shared]:
     for name in ("a", "b"):
         # Replicas share their keys, as a team's deployment gives them.
         (tmp_path / name / "data").mkdir(parents=True)
-    KeyRing.load_or_create(tmp_path / "a" / "data")
+    KeyRing.load_or_create(tmp_path / "a" / "data" / "keys")
     shutil.copytree(tmp_path / "a" / "data" / "keys", tmp_path / "b" / "data" / "keys")
     async with launch.http(ODD, "--record", str(recorded)) as odd, launch.http(FAST) as fast:
         config = {

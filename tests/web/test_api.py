@@ -32,6 +32,16 @@ async def test_a_token_from_issue_to_revocation(gateway: Live) -> None:
     assert (await ask(gateway, "GET", "/runs", bearer=issued["token"]))[0] == 401
 
 
+async def test_a_token_with_too_little_scope_is_told_which_would_do(gateway: Live) -> None:
+    _, issued = await ask(gateway, "POST", "/tokens", {"agent": "narrow"})
+    access, _ = await gateway.services.tokens.access(issued["id"], client_id="c", scope="other", lifetime_s=60)
+    for path in ("/mcp", f"{PREFIX}/runs"):
+        headers = {"Authorization": f"Bearer {access}"}
+        async with gateway.http.get(f"{gateway.url}{path}", headers=headers) as answer:
+            assert answer.status == 403
+            assert 'scope="mcp", error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
+
+
 async def test_a_run_is_seen_by_its_token_and_by_administrators_only(gateway: Live) -> None:
     mine, theirs = await gateway.token(), await gateway.token()
     status, run = await ask(gateway, "POST", "/runs", {"code": "return 1", "wait_seconds": 10}, bearer=mine)

@@ -8,7 +8,8 @@ import httpx2
 import pytest
 
 from tests.identity.forge import good_header, good_payload, sign
-from tests.web.secured import METADATA, RESOURCE, Served, serving
+from tests.identity.test_tokens import HEADERS, PAYLOADS
+from tests.web.secured import METADATA, NOW, RESOURCE, Served, serving
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,19 @@ def test_a_token_for_another_audience_is_refused(served: Served) -> None:
     answer = served.client.get("/mcp", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 401
     assert error(answer)["reason"] == "elsewhere"
+
+
+@pytest.mark.parametrize("part", ["header", "payload"])
+def test_what_the_jwt_library_would_take_or_trip_over_is_an_invalid_token(served: Served, part: str) -> None:
+    """By the right key: a missing or misspelt claim, another `typ`, `crit`, `b64`, deep nesting, huge numbers."""
+    ring = served.ring
+    headers = [make(ring) for make in HEADERS.values()] if part == "header" else [good_header(ring)] * len(PAYLOADS)
+    payloads = [good_payload()] * len(HEADERS) if part == "header" else list(PAYLOADS.values())
+    for header, payload in zip(headers, payloads, strict=True):
+        token = sign(header, payload, ring.signing_key)
+        answer = served.client.get("/mcp", headers={"Authorization": f"Bearer {token}"})
+        assert (answer.status_code, error(answer)["code"]) == (401, "unauthenticated"), (header, payload)
+        assert 'error="invalid_token"' in challenge(answer)
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/api/v1/whoami"])
@@ -163,7 +177,7 @@ def test_the_published_keys_are_the_rings_also_after_a_rotation(served: Served) 
     before = served.client.get("/.well-known/jwks.json")
     assert before.json() == served.ring.public_jwks()
     assert before.headers["cache-control"] == "public, max-age=300"
-    served.ring.rotate()
+    served.ring.rotate(now_s=NOW, until_s=NOW)
     after = served.client.get("/.well-known/jwks.json").json()["keys"]
     assert [key["kid"] for key in after] == [served.ring.kid, before.json()["keys"][0]["kid"]]
     assert not {"d", "k"} & {name for key in after for name in key}
