@@ -23,7 +23,6 @@ from gateway import telemetry
 from gateway.clock import now_ms
 from gateway.config import Config
 from gateway.config.changes import diff
-from gateway.config.environment import base_environment
 from gateway.config.load import load
 from gateway.config.watch import watch_file
 from gateway.errors import ConfigError, Conflict, GatewayError
@@ -44,6 +43,7 @@ from gateway.service.publish import Publisher
 from gateway.service.revoke import Revoker
 from gateway.service.runner import Runner
 from gateway.service.search import Search
+from gateway.service.servers import known_secrets, upstreams
 from gateway.service.signin import SignIn
 from gateway.service.tokens import SCOPE, Tokens
 from gateway.store.bus import Bus
@@ -121,6 +121,7 @@ class Services:
         if changes.restart:
             log.warning("these settings need a restart: %s", ", ".join(sorted(changes.restart)))
         await self.auditing.reload(changes, self.config, config)
+        self.upstreams.scrubber.blank(known_secrets(self.config) | known_secrets(config))
         taken = {name: getattr(config.gateway, name) for name in changes.settings}
         config = config.model_copy(update={"gateway": self.config.gateway.model_copy(update=taken)})
         self.config = self.floor.config = self.floor.learner.config = self.floor.drift.config = config
@@ -213,7 +214,7 @@ def _floor(
             mode=settings.walls,
         ),
         checker=Checker(data_dir=data_dir, engine=settings.checker),
-        upstreams=Upstreams(config.servers, base_env=base_environment(), on_change=on_change),
+        upstreams=upstreams(config, on_change),
         learner=learner,
         drift=drift,
         audit=audit,

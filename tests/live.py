@@ -151,7 +151,9 @@ async def _live(folder: Path, config: dict[str, Any]) -> AsyncIterator[Live]:
         server = uvicorn.Server(
             uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1)
         )
-        async with endpoint.run(), aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
+        # Below the 5 s after which uvicorn closes a connection that is idle.
+        connector = aiohttp.TCPConnector(keepalive_timeout=3)
+        async with endpoint.run(), aiohttp.ClientSession(connector=connector) as http, asyncio.TaskGroup() as group:
             # The signal handlers of a whole process are not a test's to take.
             serving = group.create_task(server._serve(sockets=[bound]))
             while not server.started:

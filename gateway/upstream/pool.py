@@ -8,16 +8,23 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from gateway.config import ServerConfig
+from gateway.engine.scrub import Scrubber
 from gateway.errors import UnknownTool
 from gateway.model import JSON, Catalog, ServerStatus, ToolResult
 from gateway.tasks import Tasks
 from gateway.upstream.calls import Calls
 from gateway.upstream.catalog import assemble
-from gateway.upstream.connection import Connection
+from gateway.upstream.connection import Confine, Connection
 
 log = logging.getLogger(__name__)
 
 OnChange = Callable[[Catalog], Awaitable[None]]
+
+
+def _as_configured(
+    name: str, config: ServerConfig, base_env: Mapping[str, str]
+) -> tuple[ServerConfig, Mapping[str, str]]:
+    return config, base_env
 
 
 class Upstreams:
@@ -27,15 +34,20 @@ class Upstreams:
         *,
         base_env: Mapping[str, str],
         on_change: OnChange | None = None,
+        scrubber: Scrubber | None = None,
+        confine: Confine = _as_configured,
     ) -> None:
         """`base_env` is what every child process starts with, and where proxies are named.
 
         `on_change` is awaited with each new catalog, one at a time, once `start` is through: what changes while it
-        works is told in one later call. What it raises is logged.
+        works is told in one later call. What it raises is logged. `scrubber` blanks secrets in all that servers send,
+        `confine` says how a command is really started.
         """
         self._servers = _enabled(servers)
         self._base_env = base_env
         self._on_change = on_change
+        self.scrubber = scrubber or Scrubber()
+        self._confine = confine
         self._connections: dict[str, Connection] = {}
         self._calls: dict[str, Calls] = {}
         self._tasks = Tasks()
@@ -106,7 +118,7 @@ class Upstreams:
         await self._tasks.close()
 
     def _open(self, name: str, config: ServerConfig) -> Connection:
-        connection = Connection(name, config, self._base_env, self._reassemble)
+        connection = Connection(name, config, self._base_env, self._reassemble, self.scrubber, self._confine)
         self._connections[name] = connection
         self._calls[name] = Calls(connection)
         self._tasks.start(connection.run(), name=f"upstream {name}")
