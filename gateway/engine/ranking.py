@@ -210,7 +210,8 @@ class _View:
 
 def _factor(weight: float, matches: int, count: int) -> float:
     """Weight x inverse document frequency, dampened, of a word that `matches` of `count` have."""
-    return (weight * math.log(1 + (count - matches + 0.5) / (matches + 0.5))) ** _DAMPENING
+    rarity = math.log(1 + (count - matches + 0.5) / (matches + 0.5))
+    return math.pow(weight * rarity, _DAMPENING)
 
 
 def _closer(asked: Request, best: Mapping[int, tuple[_Entry, float]]) -> list[tuple[float, int]]:
