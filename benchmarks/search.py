@@ -25,7 +25,7 @@ from tests.search.evaluation import Figures, Ranker, Request, figures, ours, pla
 from tests.search.thousand import dumps
 
 OUT = Path(__file__).parent / "out" / "search.json"
-SPLITS = ("dev", "held-out", "unseen")
+SPLITS = ("dev", "held-out", "unseen", "fresh")
 STYLES = ("user", "model")
 LARGE = 5_000
 USUAL = 8

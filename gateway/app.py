@@ -23,7 +23,6 @@ from gateway import telemetry
 from gateway.clock import now_ms
 from gateway.config import Config
 from gateway.config.changes import diff
-from gateway.config.environment import base_environment
 from gateway.config.load import load
 from gateway.config.watch import watch_file
 from gateway.errors import GatewayError
@@ -48,6 +47,7 @@ from gateway.service.publish import Publisher
 from gateway.service.revoke import Revoker
 from gateway.service.runner import Runner
 from gateway.service.search import Search
+from gateway.service.servers import known_secrets, upstreams
 from gateway.service.signin import SignIn
 from gateway.service.tokens import SCOPE, Tokens
 from gateway.store.bus import Bus
@@ -131,6 +131,8 @@ class Services:
         if changes.restart:
             log.warning("these settings need a restart: %s", ", ".join(sorted(changes.restart)))
         await self.auditing.reload(changes, self.config, config)
+        before, after = (known_secrets(one, self.admin_key) for one in (self.config, config))
+        self.upstreams.scrubber.blank(before | after)
         taken = {name: getattr(config.gateway, name) for name in changes.settings}
         config = config.model_copy(update={"gateway": self.config.gateway.model_copy(update=taken)})
         self.config = self.floor.config = self.floor.drift.config = config
@@ -181,7 +183,8 @@ async def running(config: Config) -> AsyncIterator[Services]:
         drift = Drift(config, Pins(client), Bus(client), record=audit.audit.record, changed=republish)
         credentials = Credentials(config, Grants(client), keys.credentials, now_ms)
         stack.push_async_callback(credentials.close)
-        floor = _floor(config, client, journal, modules, learner, drift, audit.audit, on_change, credentials)
+        reached = upstreams(config, keys, credentials.bearer, on_change)
+        floor = _floor(config, client, journal, modules, learner, drift, audit.audit, reached)
         services = _services(config, keys, floor, embedded, search, publisher, audit, credentials)
         stack.push_async_callback(floor.checker.close)
         stack.push_async_callback(floor.pool.close)
@@ -212,8 +215,7 @@ def _floor(
     learner: Learner,
     drift: Drift,
     audit: Audit,
-    on_change: Callable[[Catalog], Awaitable[None]],
-    credentials: Credentials,
+    reached: Upstreams,
 ) -> Floor:
     settings, data_dir = config.gateway, config.gateway.data_dir
     return Floor(
@@ -235,9 +237,7 @@ def _floor(
             mode=settings.walls,
         ),
         checker=Checker(data_dir=data_dir, engine=settings.checker),
-        upstreams=Upstreams(
-            config.servers, base_env=base_environment(), on_change=on_change, bearers=credentials.bearer
-        ),
+        upstreams=reached,
         learner=learner,
         drift=drift,
         audit=audit,

@@ -16,6 +16,9 @@ import orjson
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from gateway.engine.scrub import Scrubber
+from gateway.engine.text import legible
+
 # --- metrics -----------------------------------------------------------------------------------------------------
 
 REGISTRY = CollectorRegistry()
@@ -55,6 +58,7 @@ def exposition() -> tuple[bytes, str]:
 # --- logs --------------------------------------------------------------------------------------------------------
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+_LONGEST_LINE = 20_000
 _SHORTEST_SECRET = 4
 """Characters: anything shorter would be blanked out of ordinary words."""
 
@@ -64,17 +68,17 @@ class _Formatter(logging.Formatter):
 
     def __init__(self, secrets: Iterable[str]) -> None:
         super().__init__()
-        self._secrets = sorted((s for s in secrets if len(s) >= _SHORTEST_SECRET), key=len, reverse=True)
+        self._scrubber = Scrubber(secrets, shortest=_SHORTEST_SECRET)
 
     def format(self, record: logging.LogRecord) -> str:
-        line = self.line(record, datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"))
-        for secret in self._secrets:
-            line = line.replace(secret, "•••")
-        return line
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        return self._scrubber.text(self.line(record, at))
 
     def line(self, record: logging.LogRecord, at: str) -> str:
         fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
         text = f"{at[11:23]} {record.levelname.lower():7} {record.name}: {record.getMessage()}{fields}"
+        # What servers and clients sent may be in it: no line of their own, and nothing that a terminal obeys.
+        text = legible(text.replace("\n", "\\n"), _LONGEST_LINE)
         trace = self._trace(record)
         return f"{text}\n{trace}" if trace else text
 

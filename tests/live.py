@@ -156,7 +156,9 @@ async def _live(folder: Path, config: dict[str, Any]) -> AsyncIterator[Live]:
     async with running(bound_config) as services:
         app, endpoint = web_app(services)
         listening = server(app, bound_config.gateway, grace_seconds=1)
-        async with endpoint.run(), aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
+        # Below the 5 s after which uvicorn closes a connection that is idle.
+        connector = aiohttp.TCPConnector(keepalive_timeout=3)
+        async with endpoint.run(), aiohttp.ClientSession(connector=connector) as http, asyncio.TaskGroup() as group:
             # The signal handlers of a whole process are not a test's to take.
             serving = group.create_task(listening._serve(sockets=[bound]))
             while not listening.started:

@@ -8,8 +8,12 @@ from typing import Any
 import click
 import orjson
 
+from gateway.engine.text import legible, one_line
 from gateway.errors import GatewayError, UsageError
 from gateway.model import JSON
+
+_LONGEST = 4_000
+"""Characters of one thing that is shown: servers may have written it."""
 
 
 class Misused(click.ClickException):
@@ -41,7 +45,7 @@ def emit(value: JSON) -> None:
 
 
 def note(text: str) -> None:
-    click.echo(text, err=True)
+    click.echo(legible(text, _LONGEST), err=True)
 
 
 def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, empty: str) -> None:
@@ -59,4 +63,4 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, empty: s
 def _cell(value: Any) -> str:
     text = "" if value is None else str(value)
     first, more, _ = text.partition("\n")
-    return first + ("…" if more else "")
+    return one_line(first, _LONGEST) + ("…" if more else "")

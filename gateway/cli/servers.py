@@ -9,6 +9,7 @@ import click
 
 from gateway.cli.output import Group, emit, json_option, note, table
 from gateway.cli.remote import Api, segment, with_api
+from gateway.engine.text import one_line
 
 _COLUMNS = ("name", "state", "transport", "protocol", "tools", "latency_ms", "error")
 _CHECK_SECONDS = 120
@@ -51,7 +52,7 @@ def approve(api: Api, server: str, tools: tuple[str, ...], as_json: bool) -> Non
         emit(approved)
         return
     lines = [f"{name} ({what})" for what in _DRIFT for name in approved[what]]
-    click.echo("\n".join(lines) or "Nothing has drifted.")
+    click.echo("\n".join(one_line(line, 200) for line in lines) or "Nothing has drifted.")
 
 
 def _show(servers: list[dict[str, Any]], *, as_json: bool) -> None:

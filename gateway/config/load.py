@@ -15,11 +15,13 @@ from gateway.config.globs import name_glob
 from gateway.config.interpolate import Filled, fill
 from gateway.config.models import Config, File
 from gateway.config.problems import Problem, from_validation, nearest, refuse
+from gateway.config.secrets import secrets
 from gateway.config.settings import GatewaySettings
 from gateway.config.source import KeyPath, Source, read
 
 DEFAULT_PATH = Path("gateway.yaml")
 _TEXT_KEYS = ("args", "env", "headers")
+_SERVER_PATHS = ("cwd", "sandbox_read", "sandbox_write")
 _Section = TypeVar("_Section", bound=Model)
 
 
@@ -60,7 +62,8 @@ def load(
     else:
         problems += _exposure(file.gateway)
         if not problems:
-            return _settled(file, path, tuple(notices), frozenset(filled.secrets))
+            known = secrets(file, environment() if environ is None else environ)
+            return _settled(file, path, tuple(notices), known | filled.secrets)
     raise refuse(source, problems, {("gateway", key) for key in given})
 
 
@@ -120,23 +123,34 @@ def _exposure(settings: GatewaySettings) -> Iterator[Problem]:
         )
 
 
-def _settled(file: File, path: Path, notices: tuple[str, ...], secrets: frozenset[str]) -> Config:
+def _settled(file: File, path: Path, notices: tuple[str, ...], known: frozenset[str]) -> Config:
     """With every path absolute: a command in another folder finds the same gateway."""
     folder = path.resolve().parent
     exchange = tuple(_with_absolute(folder, rule, "jwks") for rule in file.gateway.exchange)
     keyring = _with_absolute(folder, file.gateway.keyring, "folder")
     settings = file.gateway.model_copy(update={"exchange": exchange, "keyring": keyring})
     return Config(
-        servers={name: _with_absolute(folder, server, "cwd") for name, server in file.servers.items()},
+        servers={
+            name: _with_absolute(folder, server, "cwd", "sandbox_read", "sandbox_write")
+            for name, server in file.servers.items()
+        },
         agents=file.agents,
         deny=file.deny,
         gateway=_with_absolute(folder, settings, "data_dir", "tls_cert", "tls_key"),
         path=path.resolve(),
         notices=notices,
-        secrets=secrets,
+        secrets=known,
     )
 
 
 def _with_absolute(folder: Path, section: _Section, *keys: str) -> _Section:
-    paths = {key: path for key in keys if (path := getattr(section, key)) is not None}
-    return section.model_copy(update={key: (folder / path.expanduser()).resolve() for key, path in paths.items()})
+    def absolute(path: Path | str) -> Path:
+        return (folder / Path(path).expanduser()).resolve()
+
+    given = {key: value for key in keys if (value := getattr(section, key)) is not None}
+    return section.model_copy(
+        update={
+            key: tuple(str(absolute(path)) for path in value) if isinstance(value, tuple) else absolute(value)
+            for key, value in given.items()
+        }
+    )

@@ -40,4 +40,4 @@ class Config(File):
     notices: tuple[str, ...] = ()
     """What was understood but has no meaning here, one line each, for the operator."""
     secrets: frozenset[str] = Field(default=frozenset(), repr=False)
-    """Values taken from the environment into headers, or from secret-looking variables: scrub them from what leaves."""
+    """Values that are secrets by where they come from or what they are called: scrub them from what leaves."""

@@ -104,8 +104,12 @@ class ServerConfig(Model):
         default=None, description="OAuth towards the server, where its URL needs it."
     )
     sandbox: bool = Field(
-        default=False, description="Start the command behind the kernel's walls, where there are some."
+        default=False,
+        description="Start the command behind the kernel's walls, where there are some, with a folder of its own.",
     )
+    sandbox_read: Words = Field(default=(), description="What it may read there besides, relative to this file.")
+    sandbox_write: Words = Field(default=(), description="What it may write there besides, relative to this file.")
+    sandbox_network: bool = Field(default=True, description="`false`: no network there.")
 
     @property
     def transport(self) -> Transport:

@@ -4,7 +4,9 @@
 2. Each concept gives a tool the best of its words' scores: weight x inverse document frequency x effect of the word in
    that tool (BM25F: Robertson, Zaragoza, Taylor, CIKM 2004). Scores are dampened and added, so that a tool which meets
    several concepts somewhat goes before one that meets a rare word by chance.
-3. The best are compared closely: how much of the tool's own name and first sentences the request covers, whether both
+3. A tool is helped by its server: each concept also gives a server a score, by how much of its tools is about it, as a
+   request rarely repeats what goes without saying there (`router` of a tool that lists the addresses of one).
+4. The best are compared closely: how much of the tool's own name and first sentences the request covers, whether both
    do the same kind of thing, whether the request names the server.
 
 Every number is taken over the tools that the caller may see: what is hidden has no influence, not even on order.
@@ -15,6 +17,7 @@ from __future__ import annotations
 import heapq
 import math
 from array import array
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress, islice
@@ -24,9 +27,15 @@ from gateway.engine.documents import Document, Key
 from gateway.engine.request import Concept, Request
 from gateway.engine.words import FAINT, STOP
 
+_DERIVED = 0.6
+"""A word that begins alike, against 1.0 for the word itself."""
 _GUESSED = 0.7
 """A word that is only spelt alike, against 1.0 for the word itself."""
 _DAMPENING = 0.75
+_CONTEXT = 0.5
+"""Weight of a server's score, against 1.0 of the tool's own."""
+_ABOUT = 0.1
+"""Mean effect of a word in the tools of a server at which the server is half about it."""
 _CLOSER = 150
 """How many are compared closely."""
 _NAMED_SERVER = 0.7
@@ -124,25 +133,44 @@ class _View:
     ) -> None:
         self._entries, self._postings, self._vocabulary, self._seen = entries, postings, vocabulary, seen
         self._count = len(entries) if seen is None else sum(seen)
+        shown = entries if seen is None else compress(entries, seen)
+        self._sizes = Counter(entry.owner for entry in shown)
         self._matches: dict[str, list[tuple[int, float]]] = {}
 
     def scores(self, asked: Request) -> _Scores:
         """Every tool that meets some concept of the request."""
         scores: _Scores = {}
+        context: Counter[str] = Counter()
         for concept in asked.concepts:
-            for position, score in self._concept(concept).items():
+            words = self._words(concept)
+            for position, score in self._tools(concept, words).items():
                 scores[position] = scores.get(position, 0.0) + score
+            context.update(self._servers(concept, words))
+        for position in scores:
+            scores[position] += _CONTEXT * context[self._entries[position].owner]
         return self._named_servers(asked, scores)
 
-    def _concept(self, concept: Concept) -> _Scores:
+    def _tools(self, concept: Concept, words: Mapping[str, float]) -> _Scores:
         best: _Scores = {}
-        for word, weight in self._words(concept).items():
+        for word, weight in words.items():
             matches = self._match(word)
-            rarity = math.log(1 + (self._count - len(matches) + 0.5) / (len(matches) + 0.5))
-            factor = (concept.weight * weight * rarity) ** _DAMPENING
+            factor = _factor(concept.weight * weight, len(matches), self._count)
             for position, effect in matches:
                 if (score := factor * effect) > best.get(position, 0.0):
                     best[position] = score
+        return best
+
+    def _servers(self, concept: Concept, words: Mapping[str, float]) -> dict[str, float]:
+        best: dict[str, float] = {}
+        for word, weight in words.items():
+            sums: dict[str, float] = {}
+            for position, effect in self._match(word):
+                owner = self._entries[position].owner
+                sums[owner] = sums.get(owner, 0.0) + effect
+            factor = _factor(concept.weight * weight, len(sums), len(self._sizes))
+            for owner, effect in sums.items():
+                mean = effect / self._sizes[owner]
+                best[owner] = max(best.get(owner, 0.0), factor * mean / (mean + _ABOUT))
         return best
 
     def _match(self, word: str) -> list[tuple[int, float]]:
@@ -160,9 +188,11 @@ class _View:
         return list(pairs if self._seen is None else compress(pairs, map(self._seen.__getitem__, posting.tools)))
 
     def _words(self, concept: Concept) -> Mapping[str, float]:
-        """The words of a concept; when none of them occurs, words that are written alike."""
-        if not concept.said or any(map(self._match, concept.words)):
+        """The words of a concept with those of their family; when none of them occurs, words that are written alike."""
+        if not concept.said:
             return concept.words
+        if any(map(self._match, concept.words)):
+            return dict.fromkeys(spelling.family(concept.said, self._vocabulary), _DERIVED) | dict(concept.words)
         parts = [pair for pair in spelling.halves(concept.said) if all(map(self._match, pair))]
         close = (word for word in spelling.alike(concept.said, self._vocabulary) if self._match(word))
         return dict.fromkeys(parts[0] if parts else islice(close, _GUESSES), _GUESSED)
@@ -176,6 +206,12 @@ class _View:
             for position in named:
                 scores[position] *= lift
         return scores
+
+
+def _factor(weight: float, matches: int, count: int) -> float:
+    """Weight x inverse document frequency, dampened, of a word that `matches` of `count` have."""
+    rarity = math.log(1 + (count - matches + 0.5) / (matches + 0.5))
+    return math.pow(weight * rarity, _DAMPENING)
 
 
 def _closer(asked: Request, best: Mapping[int, tuple[_Entry, float]]) -> list[tuple[float, int]]:

@@ -13,10 +13,10 @@ from typing import Any
 
 from gateway.config.globs import name_glob
 from gateway.engine.canonical import canonical
+from gateway.engine.scrub import Scrubber
 from gateway.model import JSON
 
 FULL, KEYS, HASH = "full", "keys", "hash"
-BLANK = "•••"
 SHORTEST_SECRET = 4
 """Characters: anything shorter would be blanked out of ordinary words."""
 
@@ -40,7 +40,7 @@ class Redactor:
 
     def blank(self, secrets: Iterable[str]) -> None:
         """These are the known secrets from now on."""
-        self._secrets = sorted((s for s in secrets if len(s) >= SHORTEST_SECRET), key=len, reverse=True)
+        self._scrubber = Scrubber(secrets, shortest=SHORTEST_SECRET)
 
     def mode(self, name: str) -> str:
         """How the arguments of the tool `server:tool` are shown."""
@@ -61,9 +61,7 @@ class Redactor:
 
     def scrub(self, text: str) -> str:
         """The text with every known secret blanked."""
-        for secret in self._secrets:
-            text = text.replace(secret, BLANK)
-        return text
+        return self._scrubber.text(text)
 
     def blanked(self, value: JSON) -> JSON:
         """The value with every known secret blanked in its texts, keys of objects included."""

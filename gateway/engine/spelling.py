@@ -1,4 +1,4 @@
-"""Words that are written otherwise than any known one: misspelt, or written together."""
+"""Words that are written otherwise than the known ones: misspelt, written together, or derived from the same word."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ _ALIKE = 0.5
 """Share of common letter pairs (Dice) from which on two spellings may be the same word."""
 _LONGER = 3
 """Letters by which one may be longer."""
+_FAMILY, _BEGINNING, _ENDING = 6, 0.8, 4
+"""Of derived words: letters that one has at least, the share with which the other begins, letters it may be longer."""
 
 
 def alike(word: str, vocabulary: Sequence[str]) -> list[str]:
@@ -26,6 +28,16 @@ def alike(word: str, vocabulary: Sequence[str]) -> list[str]:
             if share >= _ALIKE:
                 found.append((-share, other))
     return [other for _, other in sorted(found)]
+
+
+def family(word: str, vocabulary: Sequence[str]) -> list[str]:
+    """Words of the sorted `vocabulary` that begin as `word` does: what stemming keeps apart, as `authent` (from
+    authentication) and `authenticat` (from authenticator)."""
+    if len(word) < _FAMILY:
+        return []
+    beginning = word[: int(len(word) * _BEGINNING + 0.5)]
+    found = vocabulary[bisect_left(vocabulary, beginning) : bisect_left(vocabulary, beginning + "\uffff")]
+    return [other for other in found if other != word and len(other) <= len(word) + _ENDING]
 
 
 def halves(word: str) -> list[tuple[str, str]]:

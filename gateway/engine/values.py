@@ -8,12 +8,14 @@ from typing import Any
 
 import orjson
 
+from gateway.engine.text import legible
 from gateway.errors import ToolFailed
 from gateway.model import JSON, ToolResult
 
 PREVIEW_ITEMS = 5
 PREVIEW_CHARS = 400
 PREVIEW_DEPTH = 4
+ERROR_CHARS = 4_000
 
 
 def program_value(result: ToolResult, *, server: str, tool: str, wrapped: bool) -> JSON:
@@ -58,7 +60,7 @@ def _parsed(text: str) -> JSON:
 
 def _error_text(content: Sequence[JSON]) -> str:
     texts = [block.get("text") for block in content if block.get("type") == "text"]
-    return "\n".join(text for text in texts if isinstance(text, str))[:4_000]
+    return legible("\n".join(text for text in texts if isinstance(text, str)), ERROR_CHARS)
 
 
 @dataclass(frozen=True, slots=True)

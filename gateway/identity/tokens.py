@@ -142,6 +142,12 @@ def mint(claims: Claims, ring: KeyRing) -> str:
     return token
 
 
+def beginning(kid: str) -> str:
+    """How every token begins that was signed with the key `kid`: its header."""
+    header = json.dumps({"alg": ALGORITHM, "kid": kid, "typ": TYPE}, separators=(",", ":"), sort_keys=True)
+    return base64url(header.encode()) + "."
+
+
 def verify(token: str, ring: KeyRing, *, issuer: str, audience: str, now_s: int) -> Claims:
     """The claims of a token that this gateway signed for `audience` and that is valid at `now_s`.
 

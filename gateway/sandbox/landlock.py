@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
 import struct
 from collections.abc import Iterable, Sequence
 
@@ -17,6 +18,8 @@ _VERSION_FLAG = 1
 _RULE_PATH_BENEATH = 1
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+_OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | 1 << 14 | 1 << 15
+"""The rights that a single file can have: those above, truncating, and orders to devices."""
 _FS_BITS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 """ABI → how many file system rights it knows; later ones know as many as 5."""
 _NET_TCP = 0b11
@@ -48,21 +51,32 @@ def restrict(version: int, readable: Iterable[str], executable: Iterable[str]) -
     is below) and running `executable`. From ABI 4 no TCP either. Needs no_new_privs. A path that is not there is
     left out: nothing is to be had from it.
     """
-    handled = (1 << _FS_BITS.get(version, 16)) - 1
+    rules = [*((path, READ_FILE) for path in readable), *((path, READ_FILE | EXECUTE) for path in executable)]
+    enforce(version, rules, tcp=False)
+
+
+def enforce(version: int, rules: Iterable[tuple[str, int]], *, tcp: bool) -> None:
+    """Take every file right from this process and its children but those of `rules`: paths (files, or folders with
+    what is below), and what may be done there. Without `tcp` no TCP either, from ABI 4. As for the rest, see
+    `restrict`."""
+    handled = everything(version)
     attributes = [handled]
     if version >= 4:
-        attributes.append(_NET_TCP)
+        attributes.append(0 if tcp else _NET_TCP)
     if version >= 6:
         attributes.append(_SCOPES)
     ruleset = _create(attributes)
     try:
-        for path in readable:
-            _allow(ruleset, path, READ_FILE)
-        for path in executable:
-            _allow(ruleset, path, READ_FILE | EXECUTE)
+        for path, rights in rules:
+            _allow(ruleset, path, rights & handled)
         _syscall(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0))
     finally:
         os.close(ruleset)
+
+
+def everything(version: int) -> int:
+    """All rights to files and folders that the kernel knows."""
+    return (1 << _FS_BITS.get(version, 16)) - 1
 
 
 def _create(attributes: Sequence[int]) -> int:
@@ -78,6 +92,8 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
             return
         raise
     try:
+        if not stat.S_ISDIR(os.fstat(folder_or_file).st_mode):
+            rights &= _OF_FILES
         rule = struct.pack("=Qi", rights, folder_or_file)
         _syscall(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_RULE_PATH_BENEATH), rule, ctypes.c_uint32(0))
     finally:

@@ -13,6 +13,7 @@ import errno
 import os
 import platform
 import struct
+from collections.abc import Iterable
 
 _PR_SET_SECCOMP, _PR_GET_SECCOMP, _MODE_FILTER = 22, 21, 2
 
@@ -152,7 +153,23 @@ class _Program(ctypes.Structure):
 
 def restrict(pid: int, exec_path: int) -> None:
     """Put the filter on this thread and what it starts. Needs no_new_privs. Raises OSError."""
-    program = build(platform.machine(), pid, exec_path)
+    _load(build(platform.machine(), pid, exec_path))
+
+
+def restrict_sockets(families: Iterable[int]) -> None:
+    """Let this process and what it starts have sockets of these address families only (`socketpair` stays), no
+    io_uring, which could make others, and no debugging. Needs no_new_privs. Raises OSError."""
+    arch, column = _ARCHES[platform.machine()]
+    program: list[Instruction] = [(_LOAD, 0, 0, _ARCH), (_JUMP_EQUAL, 1, 0, arch), (_RETURN, 0, 0, _KILL)]
+    program += [(_LOAD, 0, 0, _NUMBER), (_JUMP_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _REFUSE)]
+    for name in ("io_uring_setup", "ptrace", "process_vm_readv", "process_vm_writev"):
+        program += [(_JUMP_EQUAL, 0, 1, _REFUSED[name][column] or 0), (_RETURN, 0, 0, _REFUSE)]
+    allowed = [line for family in families for line in ((_JUMP_EQUAL, 0, 1, family), (_RETURN, 0, 0, _ALLOW))]
+    program += _on(_REFUSED["socket"][column] or 0, [*_low(0), *allowed, (_RETURN, 0, 0, _REFUSE)])
+    _load([*program, (_RETURN, 0, 0, _ALLOW)])
+
+
+def _load(program: list[Instruction]) -> None:
     raw = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
     handle = _Program(len(program), raw)
     if _libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(handle), 0, 0) != 0:

@@ -11,6 +11,7 @@ from gateway.identity.keys import Accepted, KeyRing
 from gateway.model import JSON
 from gateway.service.floor import Floor
 from gateway.service.revoke import Revoker
+from gateway.service.servers import beginnings
 from gateway.service.tokens import Tokens
 from gateway.service.views import iso
 from gateway.tasks import Tasks
@@ -53,6 +54,7 @@ class KeyDesk:
         until = await self._tokens.last_end()
         await self._floor.audit.record("keys.rotated", purpose=purpose, kid=former, emergency=emergency)
         await asyncio.to_thread(ring.rotate, now_s=now // 1000, until_s=-(-until // 1000), emergency=emergency)
+        self._blank_tokens()
         ended: dict[str, JSON] = {"revoked": [], "runs_stopped": 0}
         if emergency:
             # Dead in the store, so that a replica that has not read the file yet refuses them too.
@@ -66,8 +68,12 @@ class KeyDesk:
                 try:
                     if await asyncio.to_thread(ring.refresh):
                         log.info("the keys for %s were read again", ring.purpose.name)
+                        self._blank_tokens()
                 except ConfigError as error:
                     log.error("the keys for %s stay as they were: %s", ring.purpose.name, error)
+
+    def _blank_tokens(self) -> None:
+        self._floor.upstreams.scrubber.blank(tokens=beginnings(self.tokens))
 
     @staticmethod
     def _shown(ring: KeyRing, kid: str, one: Accepted) -> dict[str, JSON]:

@@ -10,8 +10,9 @@ from typing import Any
 
 from gateway.engine.replay import Call, History
 from gateway.model import JSON
+from gateway.service.open import in_doubt
 from gateway.service.pen import Pen
-from gateway.service.work import Work, in_doubt
+from gateway.service.work import Work
 
 log = logging.getLogger(__name__)
 

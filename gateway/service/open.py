@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,3 +116,22 @@ def told(command: Command) -> str:
 def _calls(name: str, more: int) -> str:
     others = f" and {more} more calls" if more else ""
     return f"{name}{others} {'have' if more else 'has'} not answered yet."
+
+
+def in_doubt(name: str) -> Mapping[str, JSON]:
+    """The outcome of an unsafe call that was sent and never answered, once it is taken for failed."""
+    text = f"{name} was sent and its outcome is not known; it may have had its effect."
+    return {"e": {"name": "InDoubtError", "code": "in_doubt", "message": text}}
+
+
+def expired(kind: str, detail: str) -> Mapping[str, JSON]:
+    """The outcome of a wait whose time has run out."""
+    match kind:
+        case "sleep" | "timer":
+            return {"v": None}
+        case "approve":
+            return {"v": {"approved": False, "by": None, "comment": "Nobody answered in time."}}
+        case "tool":
+            text = f"Nobody approved {detail} in time."
+            return {"e": {"name": "PolicyError", "code": "policy_denied", "message": text}}
+    return {"e": {"name": "TimeoutError", "code": "timeout", "message": f"Nothing came in time: {detail}"}}

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, takewhile
 
 _BYTES_PER_TOKEN = 3.0
 """What is printed here has more with o200k_base (TypeScript about 3.7), so that the estimate errs on the safe side."""
-_READ = 4
-"""Characters read for one that is kept, so that megabytes cost nothing."""
 
 
 def tokens(text: str) -> int:
     """About as many tokens as `text` has with o200k_base, rather more than fewer."""
     return int(len(text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN) + 1
-
-
-def one_line(text: str, most: int) -> str:
-    """`text` from outside in one line of at most `most` characters, without control and invisible characters; double
-    quotes become single, so that it can be quoted."""
-    visible = (" " if unicodedata.category(char)[0] in "CZ" else char for char in text[: _READ * most])
-    line = " ".join("".join(visible).split()).replace('"', "'")
-    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
 def listed(words: Sequence[str], budget: int) -> str:

@@ -13,9 +13,10 @@ from typing import Literal, get_args
 from codegen import Module, ToolDecl, generate
 from gateway.engine.documents import Document, Key, document
 from gateway.engine.ranking import Index
+from gateway.engine.text import one_line
 from gateway.errors import UsageError
 from gateway.model import Catalog, ServerTools
-from gateway.service.pages import cut, listed, one_line, tokens
+from gateway.service.pages import cut, listed, tokens
 
 Detail = Literal["names", "signatures", "full"]
 

@@ -14,7 +14,7 @@ from gateway.errors import BadFrame, Diverged, LimitExceeded, PolicyDenied, Stal
 from gateway.model import JSON
 from gateway.service import calls
 from gateway.service.floor import Floor, Job
-from gateway.service.open import Book, OpenCommand, ends_by_itself, told
+from gateway.service.open import Book, OpenCommand, ends_by_itself, expired, in_doubt, told
 from gateway.service.pen import Pen
 from gateway.store.liveness import CHECK_HOLDS_SECONDS, Liveness
 from gateway.tasks import Tasks
@@ -364,25 +364,6 @@ class Work:
         if tasks:
             await asyncio.wait(tasks)
         return under_way
-
-
-def in_doubt(name: str) -> Outcome:
-    """The outcome of an unsafe call that was sent and never answered, once it is taken for failed."""
-    text = f"{name} was sent and its outcome is not known; it may have had its effect."
-    return {"e": {"name": "InDoubtError", "code": "in_doubt", "message": text}}
-
-
-def expired(kind: str, detail: str) -> Outcome:
-    """The outcome of a wait whose time has run out."""
-    match kind:
-        case "sleep" | "timer":
-            return {"v": None}
-        case "approve":
-            return {"v": {"approved": False, "by": None, "comment": "Nobody answered in time."}}
-        case "tool":
-            text = f"Nobody approved {detail} in time."
-            return {"e": {"name": "PolicyError", "code": "policy_denied", "message": text}}
-    return {"e": {"name": "TimeoutError", "code": "timeout", "message": f"Nothing came in time: {detail}"}}
 
 
 def diverged(found: replay.Diverged) -> Diverged:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
+from gateway.engine.scrub import Scrubber
 from gateway.errors import UnknownTool, UpstreamTimeout, UpstreamUnavailable
 from gateway.model import JSON, ToolResult
 from gateway.upstream.connection import Connection
@@ -63,7 +65,7 @@ class Calls:
 
         try:
             async with asyncio.timeout(seconds):
-                return await session.call(tool, args, meta, note_sent)
+                return _without_secrets(await session.call(tool, args, meta, note_sent), self._connection.scrubber)
         except TimeoutError:
             raise UpstreamTimeout(
                 f"{self._connection.name}:{tool} did not answer within {seconds:g} s.",
@@ -87,3 +89,11 @@ class Calls:
             nearest=near,
             sent=False,
         )
+
+
+def _without_secrets(result: ToolResult, scrubber: Scrubber) -> ToolResult:
+    given = [result.content, result.structured, result.meta]
+    content, structured, meta = cleaned = scrubber.value(given)
+    if cleaned is given:
+        return result
+    return replace(result, content=tuple(content), structured=structured, meta=meta)

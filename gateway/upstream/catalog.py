@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import orjson
 import rfc8785
 from mcp.shared.inbound import find_invalid_x_mcp_header
 
@@ -16,6 +17,7 @@ from gateway.model import JSON, Annotations, Catalog, ServerTools, Tool
 
 _MAX_NAME = 512
 _MAX_DEPTH = 200
+_EXACT = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,35 @@ def pin(raw: Mapping[str, JSON], endpoint: Sequence[str]) -> str:
     """SHA-256 (hex) of the RFC 8785 form of a definition and the command line or URL that it came from."""
     value: dict[str, JSON] = {"endpoint": list(endpoint), "tool": raw}
     try:
-        return hashlib.sha256(rfc8785.dumps(value)).hexdigest()
+        return hashlib.sha256(_canonical(value)).hexdigest()
     except ValueError:
         # RFC 8785 has no integers beyond 2**53. The prefix keeps this form apart from every canonical one.
         text = json.dumps(value, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(b"not RFC 8785:" + text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _canonical(value: JSON) -> bytes:
+    """RFC 8785. Where it has nothing to say about numbers and the order of keys, orjson writes the same in a tenth of
+    the time, of which thousands of tools take seconds."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS) if _is_plain(value) else rfc8785.dumps(value)
+    except TypeError:
+        return rfc8785.dumps(value)
+
+
+def _is_plain(value: JSON) -> bool:
+    todo = [value]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, dict):
+            if not all(map(str.isascii, one)):
+                return False
+            todo += one.values()
+        elif isinstance(one, list):
+            todo += one
+        elif isinstance(one, float) or (isinstance(one, int) and abs(one) > _EXACT):
+            return False
+    return True
 
 
 def _short_hash(value: JSON) -> str:

@@ -18,7 +18,9 @@ from dataclasses import replace
 from mcp import Client, MCPError
 
 from gateway.config import ServerConfig
-from gateway.errors import UpstreamError, UpstreamUnavailable
+from gateway.engine.scrub import Scrubber
+from gateway.engine.text import one_line
+from gateway.errors import GatewayError, UpstreamError, UpstreamUnavailable
 from gateway.model import ServerStatus, ServerTools
 from gateway.upstream import bridge, catalog
 from gateway.upstream.credentials import Bearer
@@ -37,6 +39,12 @@ _STABLE_SECONDS = 30.0
 _PATIENCE = 4
 """Attempts that failed in a row after which a call waits for one more only; one that never came up gets no patience."""
 _SKIPPED_SHOWN = 100
+_SAID = 2_000
+"""Characters of one thing that a server said."""
+
+
+Confine = Callable[[str, ServerConfig, Mapping[str, str]], tuple[ServerConfig, Mapping[str, str]]]
+"""Name, configuration and environment of a server → those with which it is really started."""
 
 
 class Connection:
@@ -46,6 +54,8 @@ class Connection:
         config: ServerConfig,
         base_env: Mapping[str, str],
         on_change: Callable[[], None],
+        scrubber: Scrubber,
+        confine: Confine,
         bearer: Bearer | None = None,
     ) -> None:
         """`on_change` is called whenever `offered` is another than before."""
@@ -57,6 +67,8 @@ class Connection:
         self.tool_names: frozenset[str] = frozenset()
         self._base_env = base_env
         self._on_change = on_change
+        self.scrubber = scrubber
+        self._confine = confine
         self._owner: asyncio.Task[None] | None = None
         self._closed = False
         self._session: Session | None = None
@@ -113,13 +125,17 @@ class Connection:
             name=self.name,
             state=self._state,
             tools=len(self.offered.tools) if self.offered is not None else 0,
-            error=self._error,
+            error=None if self._error is None else self._clean(self._error),
             transport=self.config.transport,
             protocol=session.protocol if session is not None else None,
             latency_ms=self._latency_ms,
-            stderr_tail=session.wire.output_tail if session is not None else self._output_tail,
-            skipped=self._skipped,
+            stderr_tail=tuple(map(self._clean, session.wire.output_tail if session is not None else self._output_tail)),
+            skipped=tuple(map(self._clean, self._skipped)),
         )
+
+    def _clean(self, text: str) -> str:
+        """What a server said, fit for people: in one line, without secrets."""
+        return one_line(self.scrubber.text(text), _SAID)
 
     async def settled(self) -> None:
         """Until the first attempt has come out, one way or the other."""
@@ -171,6 +187,7 @@ class Connection:
             # The handshake would hide why there is no credential.
             await self._bearer.headers()
         wire = self._wire()
+        wire.clean = self._clean
         watch = Watch(self._list, seconds=self.config.connect_timeout_seconds)
         began = time.monotonic()
         try:
@@ -204,12 +221,13 @@ class Connection:
             await wire.close()
 
     def _wire(self) -> StdioWire | HttpWire | SseWire:
-        match self.config.transport:
+        config, environment = self._confine(self.name, self.config, self._base_env)
+        match config.transport:
             case "stdio":
-                return StdioWire(self.name, self.config, self._base_env)
+                return StdioWire(self.name, config, environment)
             case "sse":
-                return SseWire(self.name, self.config, self._base_env, self._bearer)
-        return HttpWire(self.name, self.config, self._base_env, self._bearer)
+                return SseWire(self.name, config, environment, self._bearer)
+        return HttpWire(self.name, config, environment, self._bearer)
 
     def hurry(self) -> None:
         """Try again soon: something has changed that it failed for."""
@@ -234,7 +252,7 @@ class Connection:
         self._state = "failed"
         self._error = _in_words(cause)
         self._for_people = isinstance(cause, UpstreamError) and "connect" in cause.details
-        if not isinstance(cause, UpstreamError | MCPError):
+        if not isinstance(cause, GatewayError | MCPError):
             log.warning("upstream %s: %s", self.name, self._error, exc_info=error)
         self._came_out()
 
@@ -254,13 +272,14 @@ class Connection:
 
     async def _list(self, session: Session) -> None:
         raw_tools, cut = await session.list_tools()
-        listing = catalog.build(self.name, self.config, raw_tools)
+        listing = catalog.build(self.name, self.config, self.scrubber.value(raw_tools))
         session.listed(listing.tools)
         skipped = [*listing.skipped[:_SKIPPED_SHOWN], *([cut] if cut is not None else [])]
         if (more := len(listing.skipped) - _SKIPPED_SHOWN) > 0:
             skipped.append(f"and {more} more")
         self._skipped = tuple(skipped)
-        offered = ServerTools(self.name, self.config.title or session.title, session.instructions, listing.tools)
+        title, instructions = map(self.scrubber.text, (session.title, session.instructions))
+        offered = ServerTools(self.name, self.config.title or title, instructions, listing.tools)
         if offered != self.offered:
             self.offered = offered
             self.tool_names = frozenset(tool.name for tool in offered.tools)
@@ -276,7 +295,7 @@ def _leaf(error: BaseException) -> BaseException:
 
 def _in_words(error: BaseException) -> str:
     match error:
-        case UpstreamError():
+        case GatewayError():
             return error.message
         case MCPError():
             return f"The handshake failed: {error.error.message}"

@@ -14,7 +14,8 @@ import orjson
 
 from gateway.model import JSON
 
-_KEPT = 256
+KEPT = 256
+"""Bytes of each end of a message that is dropped."""
 _ID_FIRST = re.compile(rb'(?:data:)?\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,18})\s*,')
 _ID_LAST = re.compile(rb',\s*"id"\s*:\s*(\d{1,18})\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$')
 
@@ -33,6 +34,12 @@ def parse(raw: bytes) -> JSON:
             return orjson.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
         except (ValueError, RecursionError):
             raise strict from None
+
+
+def answered(first: bytes, last: bytes) -> int | None:
+    """The id of the request that a message answers which cannot be read as a whole, if its two ends tell."""
+    found = _ID_FIRST.match(first) or _ID_LAST.search(last)
+    return int(found[1]) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +78,14 @@ class Lines:
             self._parts.append(part)
         else:
             both_ends = b"".join((*self._parts, part))
-            self._parts = [both_ends[:_KEPT], both_ends[-_KEPT:]]
+            self._parts = [both_ends[:KEPT], both_ends[-KEPT:]]
 
     def _take(self) -> bytes | Oversized:
         parts, size = self._parts, self._size
         self._parts, self._size = [], 0
         if size <= self._cap:
             return parts[0] if len(parts) == 1 else b"".join(parts)
-        found = _ID_FIRST.match(parts[0]) or _ID_LAST.search(parts[-1])
-        return Oversized(int(found[1]) if found else None)
+        return Oversized(answered(parts[0], parts[-1]))
 
 
 @dataclass(frozen=True, slots=True)

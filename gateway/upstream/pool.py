@@ -8,12 +8,13 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from gateway.config import ServerConfig
+from gateway.engine.scrub import Scrubber
 from gateway.errors import UnknownTool
 from gateway.model import JSON, Catalog, ServerStatus, ToolResult
 from gateway.tasks import Tasks
 from gateway.upstream.calls import Calls
 from gateway.upstream.catalog import assemble
-from gateway.upstream.connection import Connection
+from gateway.upstream.connection import Confine, Connection
 from gateway.upstream.credentials import Bearers, no_bearers
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,12 @@ _MOST_OWNED = 256
 OnChange = Callable[[Catalog], Awaitable[None]]
 
 
+def _as_configured(
+    name: str, config: ServerConfig, base_env: Mapping[str, str]
+) -> tuple[ServerConfig, Mapping[str, str]]:
+    return config, base_env
+
+
 class Upstreams:
     def __init__(
         self,
@@ -32,15 +39,20 @@ class Upstreams:
         base_env: Mapping[str, str],
         on_change: OnChange | None = None,
         bearers: Bearers = no_bearers,
+        scrubber: Scrubber | None = None,
+        confine: Confine = _as_configured,
     ) -> None:
         """`base_env` is what every child process starts with, and where proxies are named.
 
         `on_change` is awaited with each new catalog, one at a time, once `start` is through: what changes while it
-        works is told in one later call. What it raises is logged.
+        works is told in one later call. What it raises is logged. `scrubber` blanks secrets in all that servers send,
+        `confine` says how a command is really started.
         """
         self._servers = _enabled(servers)
         self._base_env = base_env
         self._on_change = on_change
+        self.scrubber = scrubber or Scrubber()
+        self._confine = confine
         self._connections: dict[str, Connection] = {}
         self._calls: dict[str, Calls] = {}
         self._owned: dict[tuple[str, str], tuple[Connection, Calls]] = {}
@@ -131,15 +143,20 @@ class Upstreams:
                 oldest, _ = self._owned.pop(next(iter(self._owned)))
                 self._tasks.start(oldest.close(), name=f"close {oldest.name}")
             config = self._servers[server]
-            connection = Connection(server, config, self._base_env, _ignore, self._bearers(server, config, owner))
+            connection = self._connection(server, config, owner, _ignore)
             self._tasks.start(connection.run(), name=f"upstream {server} of an owner")
             found = connection, Calls(connection)
         self._owned[server, owner] = found
         return found[1]
 
+    def _connection(
+        self, name: str, config: ServerConfig, owner: str | None, on_change: Callable[[], None]
+    ) -> Connection:
+        bearer = self._bearers(name, config, owner)
+        return Connection(name, config, self._base_env, on_change, self.scrubber, self._confine, bearer)
+
     def _open(self, name: str, config: ServerConfig) -> Connection:
-        bearer = self._bearers(name, config, None)
-        connection = Connection(name, config, self._base_env, self._reassemble, bearer)
+        connection = self._connection(name, config, None, self._reassemble)
         self._connections[name] = connection
         self._calls[name] = Calls(connection)
         self._tasks.start(connection.run(), name=f"upstream {name}")

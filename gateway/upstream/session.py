@@ -85,12 +85,12 @@ class Session:
             tools += page
             size += answer.size
             cursor = result.get("nextCursor")
+            if len(tools) > _MAX_TOOLS or (size > _MAX_BYTES and cursor):
+                return tools[:_MAX_TOOLS], f"tools/list was cut off at {len(tools[:_MAX_TOOLS])} tools"
             if not isinstance(cursor, str) or not cursor:
                 return tools, None
             if cursor in cursors:
                 return tools, "tools/list goes round in circles"
-            if len(tools) > _MAX_TOOLS or size > _MAX_BYTES:
-                return tools[:_MAX_TOOLS], f"tools/list was cut off at {len(tools[:_MAX_TOOLS])} tools"
             cursors.add(cursor)
             params = {"cursor": cursor}
         return tools, f"tools/list was cut off after {_MAX_PAGES} pages"

@@ -25,7 +25,7 @@ from mcp.shared.message import SessionMessage
 
 from gateway.errors import UpstreamError, UpstreamProtocolError, UpstreamUnavailable, UsageError
 from gateway.model import JSON
-from gateway.upstream.framing import Oversized, parse
+from gateway.upstream.framing import KEPT, Oversized, answered, parse
 
 FIRST_ID = 2**30
 _FLOOD = 8
@@ -75,6 +75,8 @@ class Wire(ABC):
         """Set when a handshake server has been told that the handshake is over: no request may overtake that."""
         self.deliver: Callable[[dict[str, Any]], None] = _ignore
         """Takes what is for the SDK's client: answers to its requests, requests and notifications of the server."""
+        self.clean: Callable[[str], str] = str
+        """What errors say in the server's words goes through this."""
         self._ids = itertools.count(FIRST_ID)
 
     @abstractmethod
@@ -135,7 +137,9 @@ class Wire(ABC):
             if sent
             else "The call was not sent: it can be repeated."
         )
-        return UpstreamUnavailable(f"Upstream {self.server!r} {reason}.", fix=fix, server=self.server, sent=sent)
+        return UpstreamUnavailable(
+            f"Upstream {self.server!r} {self.clean(reason)}.", fix=fix, server=self.server, sent=sent
+        )
 
     def too_large(self) -> UpstreamProtocolError:
         return UpstreamProtocolError(
@@ -147,7 +151,7 @@ class Wire(ABC):
 
     def not_mcp(self, what: str) -> UpstreamProtocolError:
         return UpstreamProtocolError(
-            f"Upstream {self.server!r} {what}.",
+            f"Upstream {self.server!r} {self.clean(what)}.",
             fix="This is a fault of the server: update it, or leave the tool out with `exclude`.",
             server=self.server,
             sent=True,
@@ -204,8 +208,10 @@ class StreamWire(Wire):
             return
         try:
             parsed = parse(raw)
-        except ValueError:
+        except ValueError as error:
             self.junk(raw)
+            if (request_id := answered(raw[:KEPT], raw[-KEPT:])) is not None:
+                self._settle(request_id, self.not_mcp(f"answered with what is not JSON ({error})"))
             return
         for message in parsed if isinstance(parsed, list) else (parsed,):
             if not isinstance(message, dict):
@@ -222,8 +228,8 @@ class StreamWire(Wire):
 
     def _too_large(self, request_id: int | None) -> None:
         # Without an id any call may be the one that is answered, so none may go on waiting.
-        for answered in self._pending if request_id is None else (request_id,):
-            self._settle(answered, self.too_large())
+        for meant in self._pending if request_id is None else (request_id,):
+            self._settle(meant, self.too_large())
 
     def _settle(self, request_id: int, outcome: Answer | UpstreamError) -> None:
         waiting = self._pending.get(request_id)

@@ -331,7 +331,7 @@ def test_what_is_secret_is_known_and_not_printed(files: Files) -> None:
         """,
         {"ONE": "first-value", "API_KEY": "second-value", "PLACE": "third-value"},
     )
-    assert config.secrets == {"first-value", "second-value"}
+    assert config.secrets == {"first-value", "second-value", "pw-in-file"}
     assert not [word for word in ("first-value", "second-value", "pw-in-file") if word in repr(config)]
 
 

@@ -55,6 +55,25 @@ def test_people_need_not_know_the_tools_words(query: str, tool: str) -> None:
     assert first(query, FILES, TICKETS) == tool
 
 
+def test_what_goes_without_saying_at_a_server_counts_for_its_tools() -> None:
+    router = server(
+        "mikro",
+        list_addresses="List addresses.",
+        reboot="Restart the router.",
+        list_routes="Routes of the router.",
+        backup="Keep the settings of the router.",
+    )
+    mail = server("mail", list_addresses="List addresses.", send="Send a message.", read="Read a message.")
+    ranked = index([mail, router]).rank("which addresses has the router", allowed=None, server=None, limit=9)
+    places = [key for key, _ in ranked]
+    assert places.index(("mikro", "list_addresses")) < places.index(("mail", "list_addresses"))
+
+
+def test_words_of_one_family_meet() -> None:
+    users = server("users", authenticator_reset="Reset the authenticator.", rename="Rename somebody.")
+    assert first("authentication does not work", users) == "authenticator_reset"
+
+
 def test_a_named_server_goes_before_others() -> None:
     jira, linear = server("jira", create_issue="Create an issue."), server("linear", create_issue="Create an issue.")
     ranked = index([jira, linear]).rank("create an issue in linear", allowed=None, server=None, limit=5)

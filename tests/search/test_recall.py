@@ -22,7 +22,8 @@ def test_the_wanted_of_1000_tools_is_among_the_first_five() -> None:
 def test_over_real_servers_it_beats_plain_bm25_by_far() -> None:
     search, plain = ours(index(corpus())), plain_bm25(corpus())
     asked = requests()
-    for split, recall, mrr in (("dev", 0.89, 0.76), ("held-out", 0.82, 0.70), ("unseen", 0.88, 0.65)):
+    floors = (("dev", 0.89, 0.78), ("held-out", 0.86, 0.73), ("unseen", 0.86, 0.69), ("fresh", 0.81, 0.65))
+    for split, recall, mrr in floors:
         some = [request for request in asked if request.split == split]
         ours_, theirs = figures(search, some), figures(plain, some)
         assert ours_.recall > recall

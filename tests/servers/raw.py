@@ -10,6 +10,7 @@ banner          prints lines of text before and between its messages, and CRLF e
 broken          lists good tools among broken ones
 unknown-fields  lists a tool with fields that no revision knows
 endless         its list of tools has always one more page
+hundred-thousand  lists 100,000 tools on one page
 circles         the second page of its list leads back to the first
 stubborn        ignores the end of its stdin and SIGTERM, as does a child of its own; prints both process ids to stderr
 deaf            stops reading its stdin once it has listed its tools
@@ -76,6 +77,8 @@ def listing(params: dict[str, Any]) -> dict[str, Any]:
             return {"tools": [UNKNOWN]}
         case "endless":
             return {"tools": [{**GOOD, "name": f"tool_{page}"}], "nextCursor": str(page + 1)}
+        case "hundred-thousand":
+            return {"tools": [{**GOOD, "name": f"tool_{number}"} for number in range(100_000)]}
         case "circles":
             return {"tools": [{**GOOD, "name": f"tool_{page}"}], "nextCursor": str(1 - page)}
         case _:

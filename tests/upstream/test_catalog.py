@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
+import rfc8785
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.config import AnnotationOverride, ServerConfig
 from gateway.model import Annotations, ServerTools
@@ -112,6 +116,21 @@ def test_a_pin_is_of_the_whole_definition_and_its_endpoint() -> None:
     assert pin(raw, ["cmd"]) == pin({**dict(reversed(raw.items())), "x": {"a": 2, "b": 1.0}}, ["cmd"])
     changed = [tool("a", description="e", x={"b": 1, "a": 2}), {**raw, "unknown": None}]
     assert len({pin(each, ["cmd"]) for each in (raw, *changed)} | {pin(raw, ["cmd", "--evil"])}) == 4
+
+
+@settings(max_examples=50)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_a_pin_is_that_of_rfc_8785_however_it_is_made(value: Any) -> None:
+    try:
+        expected = rfc8785.dumps({"endpoint": [], "tool": {"x": value}})
+    except ValueError:
+        return
+    assert pin({"x": value}, []) == hashlib.sha256(expected).hexdigest()
 
 
 @pytest.mark.parametrize("odd", [2**60, 1.5e300, "\ud800", {"\udfff": 1}])
