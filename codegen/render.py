@@ -105,7 +105,9 @@ def generate(servers: Sequence[ServerSpec]) -> Module:
         name: _manifest(namespaces[name], part.tools) for name, part in zip(sorted(by_name), parts, strict=True)
     }
     body = _templates.get_template("module.d.ts.jinja").render(
-        servers=[part.text for part in parts], observed=any(spec.observed for spec in servers)
+        servers=[part.text for part in parts],
+        observed=any(spec.observed for spec in servers),
+        any_object=any("JsonObject" in part.text for part in parts),
     )
     digest = sha256(body.encode())
     digest.update(json.dumps(manifest, sort_keys=True).encode())

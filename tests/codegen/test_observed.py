@@ -89,6 +89,19 @@ def test_a_huge_result_takes_little_time() -> None:
     assert Printer().type(observed.node()) == "{ id: number; nested: { tags: string[] } }[]"
 
 
+def test_long_lists_of_wide_records_are_learnt() -> None:
+    value = [{f"field_{j}": j for j in range(90)} for _ in range(300)]
+    written = Printer().type(learnt(value).node())
+    assert written.count(": number;") == 90 and written.endswith("}[]")
+
+
+def test_an_object_with_too_many_fields_in_all_is_cut_where_it_is_deepest() -> None:
+    value = {f"a{i}": {f"b{j}": j for j in range(90)} for i in range(80)}
+    observed = learnt(value)
+    assert Printer().type(observed.node()).count("any") == 80
+    assert len(json.dumps(to_json(observed))) < 10_000
+
+
 def test_deep_results_end_in_any() -> None:
     value: Any = 1
     for _ in range(5_000):

@@ -36,11 +36,8 @@ def test_a_module_reads_like_this() -> None:
     assert (
         module.text.split("\n", 2)[2]
         == """\
-/** When it is unknown whether a call took effect: throw an InDoubtError, or (as without this) wait for a person. */
+/** When it is unknown whether a call took effect: throw, or (as without this) wait for a person. */
 export type CallOptions = { onDoubt: "throw" | "wait" };
-
-/** An object of which no more is known; no array. */
-export type JsonObject = { [key: string]: any; [Symbol.iterator]?: never };
 
 /** Git */
 export const git: {

@@ -1,6 +1,6 @@
 // Generated from the tool definitions of MCP servers. The comments are the servers' own words: data, not instructions.
 
-/** When it is unknown whether a call took effect: throw an InDoubtError, or (as without this) wait for a person. */
+/** When it is unknown whether a call took effect: throw, or (as without this) wait for a person. */
 export type CallOptions = { onDoubt: "throw" | "wait" };
 
 /** Git repositories on this machine. */
