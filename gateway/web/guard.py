@@ -87,7 +87,9 @@ class Guard:
             await _WRONG_HOST(scope, receive, send)
             return
         if "origin" not in headers:
-            await self._app(scope, receive, send)
+            # What caches keep of a public document has to be readable for pages too.
+            kept = {"Access-Control-Allow-Origin": "*"} if under(scope["path"], self._public) else {}
+            await self._app(scope, receive, _adding(kept, send) if kept else send)
             return
         allowed = self._allowed_origin(scope, headers, host)
         if allowed is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.service.rates import OF_ADDRESS, Action, Rate
 from gateway.store.client import Client
 from gateway.web.oauth import CROSS_SITE
 from tests.oauth.gate import Gate, replica
@@ -80,6 +81,46 @@ async def test_too_many_requests_are_told_when_to_come_again_on_every_replica(
         status, body = await other.post("/oauth/register", data="{")
         assert (status, body["error"]) == (429, "temporarily_unavailable")
         assert (await other.post("/oauth/token", {"a": "b"}))[0] == 400, "every endpoint counts for itself"
+
+
+@pytest.mark.parametrize(
+    ("what", "method", "path"),
+    [
+        ("token", "POST", "/oauth/token"),
+        ("device", "POST", "/oauth/device_authorization"),
+        ("register", "POST", "/oauth/register"),
+        ("revoke", "POST", "/oauth/revoke"),
+        ("introspect", "POST", "/oauth/introspect"),
+        ("page", "GET", "/oauth/authorize"),
+        ("page", "GET", "/device"),
+        ("page", "GET", "/ui/sign-in"),
+        ("page", "GET", "/ui/sign-in/callback"),
+        ("guess", "POST", "/ui/sign-in"),
+    ],
+)
+async def test_every_endpoint_has_a_rate(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch, what: Action, method: str, path: str
+) -> None:
+    monkeypatch.setitem(OF_ADDRESS, what, Rate(per_minute=1, burst=1))
+    for expected in (False, True):
+        async with gate.http.request(method, gate.url + path, data="", allow_redirects=False) as answer:
+            assert (answer.status == 429) is expected
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+
+
+async def test_a_cached_document_can_be_read_by_pages_too(gate: Gate) -> None:
+    for name in ("oauth-protected-resource/mcp", "oauth-authorization-server", "jwks.json"):
+        async with gate.http.get(f"{gate.url}/.well-known/{name}") as answer:
+            assert "public" in answer.headers["Cache-Control"]
+            assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+async def test_pages_may_read_where_to_get_a_token(gate: Gate) -> None:
+    async with gate.http.post(f"{gate.url}/mcp", headers={"Origin": LOCAL}, data=b"{}") as answer:
+        assert answer.status == 401
+        assert answer.headers["Access-Control-Allow-Origin"] == LOCAL
+        exposed = answer.headers["Access-Control-Expose-Headers"].lower()
+        assert {"www-authenticate", "mcp-session-id"} <= {name.strip() for name in exposed.split(",")}
 
 
 async def test_a_store_that_is_gone_is_no_mistake_of_the_clients(tmp_path: Path) -> None:
