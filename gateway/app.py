@@ -214,7 +214,7 @@ def _floor(
             max_active=settings.max_active_runs,
             mode=settings.walls,
         ),
-        checker=Checker(data_dir=data_dir, engine=settings.checker),
+        checker=Checker(data_dir=data_dir, engine=settings.checker, walls=settings.walls != "off"),
         upstreams=Upstreams(config.servers, base_env=base_environment(), on_change=on_change),
         learner=learner,
         drift=drift,
