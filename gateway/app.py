@@ -236,7 +236,7 @@ def _floor(
             max_active=settings.max_active_runs,
             mode=settings.walls,
         ),
-        checker=Checker(data_dir=data_dir, engine=settings.checker),
+        checker=Checker(data_dir=data_dir, engine=settings.checker, walls=settings.walls != "off"),
         upstreams=reached,
         learner=learner,
         drift=drift,

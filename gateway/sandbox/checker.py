@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from gateway.engine.program import Program, parse
 from gateway.errors import CheckerUnavailable
-from gateway.sandbox import typescript
+from gateway.sandbox import confined, typescript
 from gateway.sandbox.checkserver import TOO_COMPLEX, CheckFailed, CheckResult, CheckServer
 from gateway.sandbox.engines import Engine, bundled, native
 from gateway.sandbox.lsp import START_SECONDS
@@ -69,6 +69,7 @@ class Checker:
         *,
         data_dir: Path,
         engine: Literal["typescript", "deno", "auto"] = "auto",
+        walls: bool = True,
         check_seconds: float = CHECK_SECONDS,
         kept_modules: int = KEPT_MODULES,
         memory_bytes: int | None = None,
@@ -76,6 +77,7 @@ class Checker:
         """`memory_bytes` takes the place of the engine's own bound, over which a server is replaced."""
         self._data_dir = data_dir
         self._choice = engine
+        self._walls = walls
         self._check_seconds = check_seconds
         self._kept_modules = kept_modules
         self._memory_bytes = memory_bytes
@@ -158,14 +160,14 @@ class Checker:
         if self._engine is None or self._workspace is None or self._closed:
             raise CheckerUnavailable("The type checker is not running.", fix="It starts with the gateway; see its log.")
         try:
-            return await CheckServer.start(self._engine, self._workspace.path)
+            return await CheckServer.start(self._engine, self._workspace.path, walls=self._walls)
         except CheckerUnavailable as error:
             self._problem = str(error)
             if self._choice != "auto" or self._engine.name == "deno":
                 raise
             log.warning("%s Going on with Deno's language server.", error)
         self._adopt(bundled(self._workspace.path / "deno"))
-        return await CheckServer.start(self._engine, self._workspace.path)
+        return await CheckServer.start(self._engine, self._workspace.path, walls=self._walls)
 
     def _use(self, server: CheckServer) -> None:
         self._restarts += self._server is not None
@@ -312,7 +314,8 @@ class Checker:
         return self._problem
 
     def doctor(self) -> list[dict[str, Any]]:
-        """One line of `gateway doctor`. Deno's server does the work too, but slower: that is said, and no fault."""
+        """For `gateway doctor`: the checker, and its wall. Deno's server does the work too, but slower: that is said,
+        and no fault."""
         stats = self.stats
         detail = self._problem or f"{stats.engine} {stats.version}, {stats.modules} modules, {stats.restarts} restarts"
         fallback = self._choice == "auto" and stats.engine == "deno"
@@ -323,4 +326,12 @@ class Checker:
             if fallback or self._problem
             else ""
         )
-        return [{"name": "type checker", "ok": self._problem is None, "detail": detail, "fix": fix}]
+        wall = {"name": "wall: type checker", "ok": True, "detail": self._wall(), "fix": ""}
+        return [{"name": "type checker", "ok": self._problem is None, "detail": detail, "fix": fix}, wall]
+
+    def _wall(self) -> str:
+        if not self._walls:
+            return "switched off by `gateway.walls: off`"
+        if not confined.available():
+            return "not available here: it takes landlock and seccomp"
+        return "no files but its own folder's, no network, no other processes"

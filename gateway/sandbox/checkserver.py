@@ -53,11 +53,10 @@ class CheckServer:
             self._free.put_nowait(name)
 
     @classmethod
-    async def start(cls, engine: Engine, workspace: Path) -> CheckServer:
+    async def start(cls, engine: Engine, workspace: Path, *, walls: bool) -> CheckServer:
         """Raises `CheckerUnavailable`."""
-        process = await LanguageServer.start(
-            engine.argv, workspace, engine.environment, engine.settings, engine.most_bytes
-        )
+        argv = engine.confined(workspace) if walls else engine.argv
+        process = await LanguageServer.start(argv, workspace, engine.environment, engine.settings, engine.most_bytes)
         return cls(engine, process)
 
     async def check(self, program: Program, module: ModuleFolder, seconds: float) -> CheckResult:

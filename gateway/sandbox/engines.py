@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from deno import find_deno_bin
+from gateway.sandbox.confined import Confinement
+from gateway.sandbox.deno_binary import find, libraries
 
 LIB = (
     "es2016",
@@ -46,11 +47,13 @@ _CHECKS = {
     "lib": LIB,
 }
 _MB = 1024 * 1024
+_SYSTEM_FILES = ("/etc/ld.so.cache", "/dev/null", "/dev/urandom", "/proc/self", "/proc/meminfo", "/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """One language server. `slots`: documents that it checks at the same time. Over `memory_bytes` it is replaced;
+    """One language server. `slots`: documents that it checks at the same time. `reads` and `runs` are the files
+    that it is made of. Over `memory_bytes` it is replaced;
     `most_bytes` of data is where the kernel stops it."""
 
     name: str
@@ -62,6 +65,13 @@ class Engine:
     most_bytes: int
     environment: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+
+    def confined(self, workspace: Path) -> list[str]:
+        """The command behind the kernel's walls: it reads and writes its workspace, reads what it is made of, and
+        reaches no network and no other process."""
+        return Confinement(self.argv, (*self.reads, *_SYSTEM_FILES), self.runs, (str(workspace),)).command()
 
     def documents(self) -> tuple[str, ...]:
         """Names of the documents that programs are opened under. They exist on disk, empty, since TypeScript takes
@@ -109,6 +119,8 @@ def native(compiler: Path) -> Engine:
         memory_bytes=512 * _MB,
         most_bytes=1536 * _MB,
         environment={"GOMEMLIMIT": f"{384 * _MB}"},
+        reads=(str(compiler.parent.resolve()),),
+        runs=(str(compiler),),
     )
     files = ["../world.d.ts", "tools.d.ts", *engine.documents()]
     return replace(engine, config={"compilerOptions": options, "files": files})
@@ -116,9 +128,10 @@ def native(compiler: Path) -> Engine:
 
 def bundled(cache: Path) -> Engine:
     """Deno's own language server. `cache` is the folder that it may keep things in."""
+    deno = find()
     return Engine(
         name="deno",
-        argv=(find_deno_bin(), "lsp"),
+        argv=(str(deno), "lsp"),
         config_file="deno.json",
         config={
             "compilerOptions": _CHECKS | {"types": ["../world.d.ts", "./tools.d.ts"]},
@@ -129,5 +142,7 @@ def bundled(cache: Path) -> Engine:
         memory_bytes=1024 * _MB,
         most_bytes=3072 * _MB,
         environment={"DENO_DIR": str(cache), "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
+        reads=libraries(deno),
+        runs=(str(deno), *(path for path in libraries(deno) if "/ld-" in path)),
         settings={"enable": True, "lint": False, "cacheOnSave": False, "codeLens": {}},
     )

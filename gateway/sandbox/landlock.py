@@ -46,12 +46,14 @@ def abi() -> int:
     return _syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION_FLAG))
 
 
-def restrict(version: int, readable: Iterable[str], executable: Iterable[str]) -> None:
+def restrict(version: int, readable: Iterable[str], executable: Iterable[str], *, own: Iterable[str] = ()) -> None:
     """Take every file right from this process and its children but reading `readable` (files, or folders with what
-    is below) and running `executable`. From ABI 4 no TCP either. Needs no_new_privs. A path that is not there is
-    left out: nothing is to be had from it.
+    is below), running `executable`, and everything but running below the folders `own`. From ABI 4 no TCP either.
+    Needs no_new_privs. A path that is not there is left out: nothing is to be had from it.
     """
-    rules = [*((path, READ_FILE) for path in readable), *((path, READ_FILE | EXECUTE) for path in executable)]
+    rules = [(path, READ_FILE) for path in readable]
+    rules += [(path, READ_FILE | EXECUTE) for path in executable]
+    rules += [(path, everything(version) & ~EXECUTE) for path in own]
     enforce(version, rules, tcp=False)
 
 

@@ -112,12 +112,17 @@ def put_up(plan: Plan, parent: int, exec_path: int) -> None:
         _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "parent death")
         if os.getppid() != parent:
             os._exit(1)
-        _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+        no_new_privs()
         _die_first()
         if plan.landlock_abi:
             landlock.restrict(plan.landlock_abi, plan.readable, plan.executable)
         if plan.seccomp:
             seccomp.restrict(os.getpid(), exec_path)
+
+
+def no_new_privs() -> None:
+    """Give up what set-uid programs would give. Landlock and seccomp need it. Raises OSError."""
+    _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
 
 
 def _die_first() -> None:

@@ -23,6 +23,8 @@ from gateway.errors import Busy, GatewayError, TooLarge, TooSlow, UsageError
 
 FILES_BESIDE = 256
 """Open files that are not connections of clients: pipes of processes, upstreams, the store."""
+LINGER_SECONDS = 1
+"""How long what still comes in is thrown away after a refusal."""
 _SECTION = "gateway.requests"
 
 
@@ -152,7 +154,9 @@ class Connection(HttpToolsProtocol):
         self._timer = None if seconds is None else self.loop.call_later(seconds, self._too_long)
 
     def _too_long(self) -> None:
-        if not self._is_silent():
+        if self._over:
+            self.transport.close()
+        elif not self._is_silent():
             # Nothing more is read while requests before it are answered.
             self._wait(self.caps.header_seconds)
         elif self._in_headers:
@@ -167,10 +171,19 @@ class Connection(HttpToolsProtocol):
             return
         self._over = True
         self._wait(None)
+        if not self._is_silent():
+            # An answer to a request before this one is on its way: two cannot be told apart.
+            self.transport.close()
+            return
         body = orjson.dumps({"error": error.as_dict()})
         head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n{'Retry-After: 1' if status in (429, 503) else ''}"
         )
         self.transport.write(head.rstrip().encode() + b"\r\n\r\n" + body)
-        self.transport.close()
+        if self.transport.can_write_eof():
+            # Closed at once, while more comes in, the kernel would take the answer back.
+            self.transport.write_eof()
+            self._wait(LINGER_SECONDS)
+        else:
+            self.transport.close()

@@ -284,6 +284,14 @@ async def test_a_request_hidden_in_another_is_not_served(place: Place, name: str
     assert all(status >= 400 for status in got), got
 
 
+async def test_what_follows_a_request_that_is_being_answered_does_not_mix_with_its_answer(place: Place) -> None:
+    body = json.dumps(rpc("tools/call", {"name": "execute", "arguments": {"code": "return 1"}}))
+    lines = "".join(f"{name}: {value}\n" for name, value in headers(place.mine, "tools/call", "execute").items())
+    head = f"POST /mcp HTTP/1.1\nHost: localhost\n{lines}Content-Length: {len(body)}\n\n{body}"
+    answer = await send(place.gateway, f"{head}NO HTTP AT ALL\n\n")
+    assert answer == ""
+
+
 METHODS = ["PUT", "PATCH", "TRACE", "DELETE", "HEAD", "PROPFIND", "GET", "OPTIONS"]
 
 
