@@ -5,7 +5,9 @@ journal instead of being done: at each resumption, for what had its outcome by t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.engine import replay
@@ -19,15 +21,33 @@ Line = dict[str, JSON]
 _LINKS = ("continues", "forked_from", "retry_of")
 
 
+@dataclass(frozen=True, slots=True)
+class _Replays:
+    """`done` is the place of each command's outcome in the journal, by cid; `places` are the same, in order; `resumed`
+    are the places of the resumptions."""
+
+    done: Mapping[int, int]
+    places: Sequence[int]
+    resumed: Sequence[int]
+
+    def of(self, cid: int) -> int:
+        """How often a command was answered from the journal."""
+        return len(self.resumed) - bisect(self.resumed, self.done[cid]) if cid in self.done else 0
+
+    def at(self, resumption: int) -> int:
+        """How many commands were, at the resumption in this place."""
+        return bisect(self.places, resumption)
+
+
 def lines(entries: Iterable[Entry]) -> list[Line]:
     """The timeline. Times are ms, durations too."""
     known = list(entries)
     history = replay.read(known)
-    resumed = [entry.seq for entry in known if entry.kind == "resumed"]
     done = {entry.data["cid"]: entry.seq for entry in known if entry.kind == "done"}
+    replays = _Replays(done, list(done.values()), [entry.seq for entry in known if entry.kind == "resumed"])
     told: list[Line] = []
     for entry in known:
-        line = _told(entry, history, done, resumed)
+        line = _told(entry, history, replays)
         if line is not None:
             told.append({"at": entry.at, **{name: value for name, value in line.items() if value is not None}})
     return told
@@ -42,17 +62,17 @@ def state(call: Call, history: History) -> str:
     return "cleared" if call.cid in history.cleared else "open"
 
 
-def _told(entry: Entry, history: History, done: Mapping[int, int], resumed: list[int]) -> Line | None:
+def _told(entry: Entry, history: History, replays: _Replays) -> Line | None:
     data = entry.data
     match entry.kind:
         case "started":
             return {"event": "started", **{name: data.get(name) for name in _LINKS}}
         case "call":
-            return _step(history.calls[data["cid"]], history, done, resumed)
+            return _step(history.calls[data["cid"]], history, replays)
+        case "resumed":
+            return {"event": "resumed", "replayed": replays.at(entry.seq)}
         case "waiting":
             return {"event": "waiting", "detail": data["for"], "until": data.get("until")}
-        case "resumed":
-            return {"event": "resumed", "replayed": sum(seq < entry.seq for seq in done.values())}
         case "ended":
             return _ended(data)
     return _decided(entry.kind, data)
@@ -81,9 +101,8 @@ def _ended(data: Mapping[str, Any]) -> Line:
     return {"event": "ended", "state": data["status"], "detail": detail, "continued_as": data.get("continued_as")}
 
 
-def _step(call: Call, history: History, done: Mapping[int, int], resumed: list[int]) -> Line:
+def _step(call: Call, history: History, replays: _Replays) -> Line:
     outcome: Mapping[str, Any] = call.outcome or {}
-    ended = done.get(call.cid)
     took = None if call.ended_at is None else outcome.get("ms", max(0, call.ended_at - call.at))
     return {
         "event": "step",
@@ -95,6 +114,6 @@ def _step(call: Call, history: History, done: Mapping[int, int], resumed: list[i
         "ms": took,
         "attempts": call.attempts or None,
         "detail": (outcome.get("e") or {}).get("message"),
-        "replayed": sum(seq > ended for seq in resumed) if ended is not None else 0,
+        "replayed": replays.of(call.cid),
         "copied": call.data.get(COPIED),
     }

@@ -60,9 +60,11 @@ def _answer(message: Message, pen: Pen, work: Work, now: int) -> None:
 
 def _resolve(message: Message, pen: Pen, work: Work, now: int) -> None:
     call = _wanted(pen.history, message, lambda c: c.attempts > 0)
-    if call is None:
-        return
     choice = message["choice"]
+    if call is None:
+        # A run whose replay diverged waits for no call: it is replayed once more.
+        work.stirred = work.stirred or choice == "retry"
+        return
     pen.write("resolved", {"id": message["id"], "cid": call.cid, "choice": choice, "by": message.get("by")})
     if choice == "retry":
         work.again(call.cid)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.model import Diagnostic
+from gateway.service.caps import DAY_MS
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor
-from gateway.service.work import DAY_MS
 
 NEAR = 0.8
 

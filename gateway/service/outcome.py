@@ -77,7 +77,9 @@ def failed(error: GatewayError) -> Outcome:
 
 def paused(error: Diverged, now: int) -> Outcome:
     """A run that cannot be replayed waits for a person, with the difference."""
-    return Outcome(RunStatus.WAITING, waiting=Waiting("in_doubt", now, None, str(error)))
+    cid = error.details["cid"]
+    advice = f"`runs resolve --retry` replays it once more, `runs fork --at {cid} --code FILE` mends the program."
+    return Outcome(RunStatus.WAITING, waiting=Waiting("in_doubt", now, None, f"{error} {advice}"))
 
 
 CANCELLED = Outcome(RunStatus.CANCELLED, error={"code": "cancelled", "message": "The run was cancelled."})

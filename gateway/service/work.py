@@ -10,16 +10,14 @@ from typing import Any
 
 from gateway.engine import replay
 from gateway.engine.frames import Command, Turn
-from gateway.errors import BadFrame, Diverged, LimitExceeded, PolicyDenied, StaleWriter, StoreError
+from gateway.errors import BadFrame, Diverged, PolicyDenied, StaleWriter, StoreError
 from gateway.model import JSON
-from gateway.service import calls
+from gateway.service import calls, caps
 from gateway.service.floor import Floor, Job
 from gateway.service.open import Book, OpenCommand, ends_by_itself, expired, in_doubt, told
 from gateway.service.pen import Pen
 from gateway.store.liveness import CHECK_HOLDS_SECONDS, Liveness
 from gateway.tasks import Tasks
-
-DAY_MS = 86_400_000
 
 Outcome = Mapping[str, JSON]
 """Of one command, as the journal has it: `{"v": value}` or `{"e": error}`."""
@@ -118,7 +116,8 @@ class Work:
                 raise diverged(decision)
 
     def _intend(self, command: Command, digest: str) -> None:
-        self._check_limits(command)
+        under_way = len(self._todo) + len(self.book)
+        caps.check(self._floor, self._job, self._pen, command, under_way)
         stored, blobs = self._pen.value({"v": command.args})
         args = {"args": stored["v"]} if "v" in stored else stored
         data: dict[str, JSON] = {"cid": command.cid, "kind": command.kind, "name": command.name, "args_hash": digest}
@@ -129,22 +128,6 @@ class Work:
             ticket = self._tickets[command.cid] = calls.decide(self._floor, self._job, command)
             data |= ticket.described()
         self._pen.write("call", {**data, **args, "line": command.line}, blobs)
-
-    def _check_limits(self, command: Command) -> None:
-        limits = self._floor.config.gateway.limits
-        if command.kind == "continue":
-            return
-        under_way = len(self._todo) + len(self.book)
-        if under_way >= limits.run_concurrent_calls:
-            raise _over("run_concurrent_calls", limits.run_concurrent_calls, "calls under way at once", command.line)
-        if command.cid > limits.run_steps:
-            raise _over("run_steps", limits.run_steps, "calls, timers and other commands", command.line)
-        if command.kind == "tool" and self._pen.history.tool_calls >= limits.run_tool_calls:
-            raise _over("run_tool_calls", limits.run_tool_calls, "tool calls", command.line)
-        if self._pen.writer.size >= limits.run_journal_mb * 2**20:
-            raise _over("run_journal_mb", limits.run_journal_mb, "MB in its journal", command.line)
-        if self._floor.clock() - self._job.created_at >= limits.run_days * DAY_MS:
-            raise _over("run_days", limits.run_days, "days behind it", command.line)
 
     # --- doing it ----------------------------------------------------------------------------------------------
 
@@ -375,13 +358,4 @@ def diverged(found: replay.Diverged) -> Diverged:
         line=found.line,
         expected=found.expected,
         got=found.got,
-    )
-
-
-def _over(name: str, cap: int, what: str, line: int) -> LimitExceeded:
-    return LimitExceeded(
-        f"The program has more than {cap} {what} ({name}).",
-        fix="Do it in smaller portions, or in legs with continueWith(state), or raise the limit in the configuration.",
-        limit=name,
-        line=line or None,
     )

@@ -59,6 +59,10 @@ async def test_a_program_that_does_not_fit_the_prefix_says_where(gateway: Live) 
     run = await gateway.execute(CODE)
     forked = await fork(gateway, run, 2, code="return await tools.fast.echo({ text: 'x' })")
     assert forked["status"] == "waiting" and "command 1 was fast:add" in forked["waiting"]["detail"], forked
+    assert "fork --at 1" in forked["waiting"]["detail"]
+    await gateway.services.runs.resolve(await gateway.principal(), forked["run_id"], "retry")
+    again = await ended(gateway, forked["run_id"])
+    assert again["waiting"]["for"] == "in_doubt" and again["stats"]["replays"] > forked["stats"]["replays"], again
     await gateway.services.runs.cancel(await gateway.principal(), forked["run_id"])
 
 
