@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from gateway.app import Services, running, web_app
 from gateway.config.load import load
@@ -107,6 +108,12 @@ class Live:
     services: Services
     url: str
     http: aiohttp.ClientSession
+
+    def configure(self, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
+        """Other settings of the gateway, as if the file said so, until the test is over."""
+        floor = self.services.floor
+        changed = floor.config.gateway.model_copy(update=settings)
+        monkeypatch.setattr(floor, "config", floor.config.model_copy(update={"gateway": changed}))
 
     async def principal(self, agent: str = "tester") -> Principal:
         return await self.services.tokens.principal_for_agent(agent)

@@ -15,13 +15,6 @@ CALLS = "for (let i = 0; i < {n}; i++) await tools.fast.echo({{ text: '{text}' }
 DAY_MS = 86_400_000
 
 
-def limit(gateway: Live, monkeypatch: pytest.MonkeyPatch, **limits: int) -> None:
-    """As if the file had said so, until the test is over."""
-    floor = gateway.services.floor
-    changed = floor.config.gateway.model_copy(update={"limits": Limits(**limits)})
-    monkeypatch.setattr(floor, "config", floor.config.model_copy(update={"gateway": changed}))
-
-
 def told(run: dict[str, Any]) -> str:
     return " ".join(warning["message"] for warning in run.get("warnings", ()))
 
@@ -41,7 +34,7 @@ async def end(gateway: Live, run: dict[str, Any]) -> None:
 async def test_four_fifths_of_a_limit_are_a_warning(
     gateway: Live, monkeypatch: pytest.MonkeyPatch, limits: dict[str, int], calls: int, text: str, name: str
 ) -> None:
-    limit(gateway, monkeypatch, **limits)
+    gateway.configure(monkeypatch, limits=Limits(**limits))
     few = await gateway.execute(CALLS.format(n=calls - 2, text=text))
     near = await gateway.execute(CALLS.format(n=calls, text=text))
     assert "warnings" not in few and name in told(near), near
@@ -54,7 +47,7 @@ async def test_four_fifths_of_a_limit_are_a_warning(
 async def test_a_journal_over_its_limit_ends_the_run_and_names_it(
     gateway: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limit(gateway, monkeypatch, run_journal_mb=1)
+    gateway.configure(monkeypatch, limits=Limits(run_journal_mb=1))
     run = await gateway.execute(CALLS.format(n=100, text="x" * 45_000))
     assert run["status"] == "failed" and run["error"]["limit"] == "run_journal_mb", run
     assert "continueWith" in run["error"]["message"]
@@ -63,7 +56,7 @@ async def test_a_journal_over_its_limit_ends_the_run_and_names_it(
 async def test_an_old_run_is_warned_and_may_do_nothing_but_go_on_as_another(
     gateway: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limit(gateway, monkeypatch, run_days=10)
+    gateway.configure(monkeypatch, limits=Limits(run_days=10))
     principal, runs = await gateway.principal(), gateway.services.runs
     code = "await waitFor('go'); await waitFor('on'); return await tools.fast.echo({ text: 'x' })"
     old, goes = await gateway.execute(code), await gateway.execute("await waitFor('go'); return continueWith(1)")

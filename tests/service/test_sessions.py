@@ -16,13 +16,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 CATCH = 'try { await state.set(%s); return "kept" } catch (error: any) { return [error.limit, error.message] }'
 
 
-def configure(gateway: Live, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
-    """As if the file had said so, until the test is over."""
-    floor = gateway.services.floor
-    changed = floor.config.gateway.model_copy(update=settings)
-    monkeypatch.setattr(floor, "config", floor.config.model_copy(update={"gateway": changed}))
-
-
 @pytest.mark.parametrize(
     ("caps", "call", "cap"),
     [
@@ -36,7 +29,7 @@ async def test_a_cap_on_state_names_itself_and_keeps_nothing(
 ) -> None:
     held = 'await state.set("one", "y".repeat(100_000)); await state.set("two", 2); return state.keys()'
     await gateway.execute(held, session="caps")
-    configure(gateway, monkeypatch, limits=Limits(**{"state_value_kb": 2_000, **caps}))
+    gateway.configure(monkeypatch, limits=Limits(**{"state_value_kb": 2_000, **caps}))
     told, message = (await gateway.execute(CATCH % call, session="caps"))["result"]
     assert told == cap and cap in message
     assert (await gateway.execute("return state.keys()", session="caps"))["result"] == ["one", "two"]
@@ -89,7 +82,7 @@ async def test_sessions_of_others_do_not_exist_and_names_may_be_ambiguous(gatewa
 async def test_a_token_has_no_more_sessions_than_it_may(gateway: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     issued = await gateway.services.tokens.issue("tester", ttl_seconds=60)
     principal = await gateway.services.tokens.resolve(issued["token"])
-    configure(gateway, monkeypatch, max_sessions=1)
+    gateway.configure(monkeypatch, max_sessions=1)
     await gateway.services.runs.execute(principal, "return 1", session="a")
     with pytest.raises(UsageError, match="max_sessions = 1"):
         await gateway.services.runs.execute(principal, "return 1", session="b")
