@@ -177,7 +177,7 @@ async def test_a_connection_for_all_is_made_by_an_administrator(pair: Pair) -> N
 
 
 async def test_what_the_other_side_ends_has_to_be_connected_again(pair: Pair) -> None:
-    await pair.far.services.revoker.revoke(everything=True)
+    await pair.far.services.revoker.tokens()
     ran = await pair.run()
     assert ran["status"] == "failed" and "/ui/connect" in ran["error"]["message"], ran
     assert "far is connected" in await pair.connect()
