@@ -60,6 +60,7 @@ class Issuer:
     says_iss: bool = False
     takes_documents: bool = False
     refreshes: bool = True
+    revocation_endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class Credential:
     resource: str
     scope: str
     client: UpstreamClient
+    revocation_endpoint: str = ""
 
 
 def challenge(header: str | None) -> Challenge:
@@ -154,6 +156,7 @@ def issuer_of(issuer: str, body: bytes) -> Issuer:
         says_iss=found.get("authorization_response_iss_parameter_supported") is True,
         takes_documents=found.get("client_id_metadata_document_supported") is True,
         refreshes=grants is None or "refresh_token" in _texts(grants),
+        revocation_endpoint=_endpoint(found, "revocation_endpoint", issuer, required=False),
     )
 
 
@@ -271,6 +274,7 @@ def credential_of(
     scope: str,
     client: UpstreamClient,
     refresh: str | None,
+    revocation_endpoint: str,
     now_s: int,
 ) -> Credential:
     """What the token endpoint answered; `refresh` is the refresh token that stays good where it sends no other. Raises
@@ -291,7 +295,15 @@ def credential_of(
         resource=resource,
         scope=granted if isinstance(granted, str) else scope,
         client=client,
+        revocation_endpoint=revocation_endpoint,
     )
+
+
+def revocation_call(credential: Credential) -> TokenCall:
+    """Ends the credential at its issuer (RFC 7009)."""
+    kind = "access_token" if credential.refresh_token is None else "refresh_token"
+    form = {"token": credential.refresh_token or credential.access_token, "token_type_hint": kind}
+    return _authenticated(credential.revocation_endpoint, credential.client, form)
 
 
 def _authenticated(endpoint: str, client: UpstreamClient, form: Mapping[str, str]) -> TokenCall:

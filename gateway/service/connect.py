@@ -111,6 +111,7 @@ class Connect:
             scope=attempt.scope,
             client=attempt.client,
             refresh=None,
+            revocation_endpoint=attempt.issuer.revocation_endpoint,
             now_s=self._credentials.now_s,
         )
         await self._record("upstream.connected", server=attempt.server, person=person.id, shared=not attempt.subject)
@@ -122,7 +123,7 @@ class Connect:
         """Forget what the person has connected. Raises `NotFound`, `Forbidden`."""
         _, subject = self._connectable(server, person)
         await self._record("upstream.disconnected", server=server, person=person.id, shared=not subject)
-        await self._credentials.forget(server, subject)
+        await self._credentials.end(server, subject)
         await self._changed(server, subject)
 
     async def _known_as(self, url: str, issuer: Issuer, scope: str) -> UpstreamClient:

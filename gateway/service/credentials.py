@@ -8,6 +8,7 @@ an administrator has connected for all. Nothing is kept in memory, so that what 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
 from gateway.clock import Clock
@@ -22,6 +23,8 @@ from gateway.identity.upstream_oauth import Credential
 from gateway.service.upstream_issuers import UpstreamIssuers
 from gateway.store.grants import Grants, Kind
 from gateway.tasks import Tasks
+
+log = logging.getLogger(__name__)
 
 CONNECT = "/ui/connect"
 """The page on which people connect servers."""
@@ -140,11 +143,13 @@ class Credentials:
             scope = oauth.scope_of(settings, oauth.Challenge(), resource, issuer)
             call = oauth.client_credentials_call(issuer.token_endpoint, client, target, scope)
             place = {"token_endpoint": issuer.token_endpoint, "resource": target, "scope": scope}
+            place["revocation_endpoint"] = issuer.revocation_endpoint
         elif kept is None or kept.refresh_token is None:
             raise self._not_connected(server, subject)
         else:
             client, call = kept.client, oauth.refresh_call(kept)
             place = {"token_endpoint": kept.token_endpoint, "resource": kept.resource, "scope": kept.scope}
+            place["revocation_endpoint"] = kept.revocation_endpoint
         answer = await self.issuers.token(url, call)
         refresh = kept.refresh_token if kept is not None else None
         try:
@@ -215,6 +220,17 @@ class Credentials:
         """For one caller alone."""
         taken = await self._grants.take(kind, name)
         return None if taken is None else unseal(self._key, taken, f"{kind}/{name}")
+
+    async def end(self, server: str, subject: str) -> None:
+        """Forget a credential, and tell its issuer, who may not answer: here it is gone all the same."""
+        kept = await self.read(server, subject)
+        await self.forget(server, subject)
+        url = self.server(server).url
+        if kept is not None and kept.revocation_endpoint and url is not None:
+            try:
+                await self.issuers.token(url, oauth.revocation_call(kept))
+            except UpstreamError as error:
+                log.warning("the token of %s was not revoked at its issuer: %s", server, error)
 
     async def forget(self, server: str, subject: str) -> None:
         await self._grants.drop("credential", _name(server, subject))

@@ -58,7 +58,7 @@ class KeyDesk:
         ended: dict[str, JSON] = {"revoked": [], "runs_stopped": 0}
         if emergency:
             # Dead in the store, so that a replica that has not read the file yet refuses them too.
-            ended = await self._revoker.revoke(everything=True)
+            ended = await self._revoker.tokens()
         return {"kid": ring.kid, **ended}
 
     async def _follow(self) -> None:

@@ -71,6 +71,16 @@ class Revoker:
         """Kill a token with its children."""
         await self.revoke(token_id=token_id)
 
+    async def tokens(self) -> dict[str, JSON]:
+        """Kill every token there is, as `revoke` does, and leave agents and tenants open: new tokens are good."""
+        found = await self._tokens(lambda token: True)
+        ids = frozenset(token.id for token in found)
+        at_work = self._runner.of(ids)
+        await self._shut(ids, max((token.expires_at for token in found), default=0))
+        stopped = await self._stop_runs(ids, at_work)
+        await self._record("all", "all", found)
+        return {"revoked": [token.id for token in found], "runs_stopped": stopped}
+
     # --- whom --------------------------------------------------------------------------------------------------
 
     async def _roots(self, kind: str, name: str) -> frozenset[str]:

@@ -90,6 +90,7 @@ async def test_an_emergency_ends_all_tokens_and_their_runs_everywhere(replicas: 
         assert await published(gateway) == [done["kid"]]
     for run_id in runs:
         assert (await ask(other, "GET", f"/runs/{run_id}"))[1]["status"] == RunStatus.REVOKED
+    assert await one.services.floor.liveness.is_alive(["agent:default/tester"]), "the agents have done nothing"
     record = (await one.services.audit.latest(Filter(event="keys.rotated"), limit=1)).records[0]
     assert (record["purpose"], record["emergency"]) == ("tokens", True)
 

@@ -177,7 +177,7 @@ async def test_a_connection_for_all_is_made_by_an_administrator(pair: Pair) -> N
 
 
 async def test_what_the_other_side_ends_has_to_be_connected_again(pair: Pair) -> None:
-    await pair.far.services.revoker.revoke(everything=True)
+    await pair.far.services.revoker.tokens()
     ran = await pair.run()
     assert ran["status"] == "failed" and "/ui/connect" in ran["error"]["message"], ran
     assert "far is connected" in await pair.connect()
@@ -185,9 +185,14 @@ async def test_what_the_other_side_ends_has_to_be_connected_again(pair: Pair) ->
 
 
 async def test_an_owner_takes_it_back(pair: Pair) -> None:
+    async def states() -> list[object]:
+        return [token["state"] for token in await pair.far.services.tokens.list()]
+
+    assert "live" in await states()
     page = await pair.get(f"{pair.near.url}/ui/connect")
     after = await pair.submit(f"{pair.near.url}/ui/connect/end", page, "/ui/connect/end", server="far")
     assert "not connected" in after
+    assert "live" not in await states(), "the other side was told too"
     assert (await pair.run())["status"] == "failed"
 
 

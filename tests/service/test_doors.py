@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,12 @@ LIMITED = [
     {"server": "fast", "tools": ["add", "echo"], "limits": {"per_run": 1, "per_day": 1_000}},
     {"server": "fast", "tools": ["getItem", "get_item"], "args": {"id": {"range": [1, 5]}}, "limits": {"per_day": 2}},
 ]
-CONFIG = {"mcpServers": {"fast": stdio("fast.py")}, "agents": {"limited": {**OWNER, "grants": LIMITED}}}
+ASKING = [
+    {"server": "fast", "tools": ["echo"], "limits": {"per_run": 1}},
+    {"server": "fast", "tools": ["echo"], "approval": {"by": "owner"}},
+]
+AGENTS = {"limited": {**OWNER, "grants": LIMITED}, "asking": {**OWNER, "grants": ASKING}}
+CONFIG = {"mcpServers": {"fast": stdio("fast.py")}, "agents": AGENTS}
 THREE = """
 const told = [];
 for (const b of [1, 2, 3]) {
@@ -82,3 +88,15 @@ async def test_asking_about_an_agent_that_was_shut_off_does_not_let_it_in(gatewa
     question: dict[str, Any] = {"agent": "limited", "server": "fast", "tool": "add", "args": {}, "token_id": None}
     assert (await gateway.services.explain(**question))["effect"] == "allow"
     assert not await gateway.services.floor.liveness.is_alive(["agent:default/limited"])
+
+
+async def test_more_than_the_limit_waits_for_a_person(gateway: Live) -> None:
+    code = "const a = await tools.fast.echo({ text: 'a' }); return [a, await tools.fast.echo({ text: 'b' })]"
+    run = await gateway.execute(code, agent="asking", wait_seconds=10)
+    assert (run["status"], run["waiting"]["for"]) == ("waiting", "approval"), run
+    admin = replace(await gateway.principal("asking"), admin=True)
+    await gateway.services.runs.approve(admin, run["run_id"], approved=True)
+    ended = (await gateway.services.runs.result(admin, run["run_id"], wait_seconds=10)).as_dict()
+    assert ended["status"] == "completed", ended
+    page = await gateway.services.audit.page(Filter(run_id=run["run_id"], event="tool.*"))
+    assert [record["rule"] for record in page.records] == ["agents.asking.grants[0]", "agents.asking.grants[1]"]
