@@ -43,11 +43,14 @@ def check(api: Api, as_json: bool) -> None:
 @command.command()
 @click.argument("server")
 @click.argument("tools", nargs=-1, metavar="[TOOL]...")
+@click.option(
+    "--seen", metavar="DIGEST", help="Only if this is what `servers check` showed: it may have changed again."
+)
 @json_option
 @with_api
-def approve(api: Api, server: str, tools: tuple[str, ...], as_json: bool) -> None:
+def approve(api: Api, server: str, tools: tuple[str, ...], seen: str | None, as_json: bool) -> None:
     """Take what SERVER lists now as approved: these tools, or all that drifted."""
-    approved = api.post(f"/servers/{segment(server)}/approve", {"tools": list(tools)})
+    approved = api.post(f"/servers/{segment(server)}/approve", {"tools": list(tools), "seen": seen})
     if as_json:
         emit(approved)
         return
@@ -62,13 +65,15 @@ def _show(servers: list[dict[str, Any]], *, as_json: bool) -> None:
     table(servers, _COLUMNS, empty="No server is configured: see `gateway import`.")
     for server in servers:
         tail = server["stderr_tail"] if server["state"] == "failed" else ()
-        for line in (*_drifted(server["drift"]), *server["skipped"], *tail):
+        for line in (*_drifted(server["name"], server["drift"]), *server["skipped"], *tail):
             note(f"{server['name']}: {line}")
 
 
-def _drifted(drift: dict[str, Any]) -> Iterator[str]:
+def _drifted(server: str, drift: dict[str, Any]) -> Iterator[str]:
     """Lines about tools that are not as they were approved."""
     for what in _DRIFT:
         for tool in drift[what]:
             parts = f" ({', '.join(drift['parts'][tool])})" if drift["parts"].get(tool) else ""
             yield f"{what} since approval: {tool}{parts}{'; held' if tool in drift['held'] else ''}"
+    if drift["digest"]:
+        yield f"to approve just this: gateway servers approve {server} --seen {drift['digest']}"

@@ -18,7 +18,7 @@ from typing import Any
 
 from gateway.config import Config
 from gateway.engine.canonical import canonical
-from gateway.errors import NotFound, PolicyDenied, StoreError
+from gateway.errors import Conflict, NotFound, PolicyDenied, StoreError
 from gateway.model import JSON, Catalog, ServerTools, Tool
 from gateway.store.bus import Bus
 from gateway.store.pins import Pins
@@ -31,6 +31,8 @@ MOST_NAMES, MOST_CHARS = 100, 100
 """Of a list of tools in one record, and of a name in it."""
 NOTHING = Difference((), (), ())
 ENDPOINT = "endpoint"
+DIGEST = 12
+"""Hexadecimal digits that name a difference."""
 
 
 class Drift:
@@ -99,8 +101,8 @@ class Drift:
         return self._offered[1]
 
     def report(self, server: str) -> dict[str, JSON]:
-        """`{"on_drift", "added", "removed", "changed", "parts", "held"}`: names of tools; `parts` says of each changed
-        tool which parts of its definition are others now."""
+        """`{"on_drift", "added", "removed", "changed", "parts", "held", "digest"}`: names of tools; `parts` says which
+        parts of each changed definition are others now, `digest` names this very difference ("": none)."""
         found = self._found.get(server, NOTHING)
         held = [*found.added, *found.changed] if self.blocks(server) else []
         return {
@@ -110,6 +112,7 @@ class Drift:
             "changed": list(found.changed),
             "parts": {name: self._changed_parts(server, name) for name in found.changed},
             "held": held,
+            "digest": self._digest(server),
         }
 
     # --- comparing and approving -------------------------------------------------------------------------------
@@ -125,11 +128,17 @@ class Drift:
         except StoreError as error:
             log.warning("the tools of the servers could not be held against their pins: %s", error)
 
-    async def approve(self, server: str, tools: Sequence[str] = ()) -> dict[str, JSON]:
-        """Take what a server lists now as approved: these tools, or all that drifted. Returns what that changed, as
-        `{"server", "added", "removed", "changed"}`. Raises `NotFound` for what has not drifted, and `StoreError`."""
+    async def approve(self, server: str, tools: Sequence[str] = (), *, seen: str | None = None) -> dict[str, JSON]:
+        """Take what a server lists now as approved: these tools, or all that drifted. `seen` is the digest of what the
+        operator has looked at. Returns what that changed, as `{"server", "added", "removed", "changed"}`.
+
+        Raises `NotFound` for what has not drifted, `Conflict` when it is another difference by now, `StoreError`."""
         async with self._one_at_a_time:
             chosen = self._chosen(server, tools)
+            if seen is not None and seen != self._digest(server):
+                raise Conflict(
+                    f"The tools of {server} have changed again since you looked.", fix="See `gateway servers check`."
+                )
             listed = {tool.name: tool for tool in self._catalog.servers[server].tools}
             fields = _told(chosen)
             await self._record("drift.approved", server=server, **fields)
@@ -157,7 +166,7 @@ class Drift:
         found = diff(expected, {name: tool.pin for name, tool in listed.items()})
         self._approved[server.name], self._listed[server.name] = approved, server
         self._found[server.name] = found
-        news = await self._pins.is_news(server.name, _digest(found, listed))
+        news = await self._pins.is_news(server.name, self._digest(server.name))
         if first:
             await self._record("drift.first_seen", server=server.name, tools=len(listed))
         elif found != NOTHING and news:
@@ -190,6 +199,15 @@ class Drift:
             return []
         was, now = self._approved[server][name]["parts"], parts(tool)
         return sorted(key for key in {*was, *now} if was.get(key) != now.get(key)) or [ENDPOINT]
+
+    def _digest(self, server: str) -> str:
+        """Names a difference, with the very definitions that differ; "" for none."""
+        found, listed = self._found.get(server, NOTHING), self._listed.get(server)
+        if found == NOTHING or listed is None:
+            return ""
+        pins = {tool.name: tool.pin for tool in listed.tools}
+        differing = [[name, pins[name]] for name in (*found.added, *found.changed)]
+        return hashlib.sha256(canonical([list(found.removed), differing])).hexdigest()[:DIGEST]
 
     def _chosen(self, server: str, tools: Sequence[str]) -> Difference:
         found = self._found.get(server)
@@ -226,11 +244,3 @@ def _told(found: Difference) -> dict[str, Any]:
         return shown + ([f"… and {len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else [])
 
     return {"added": some(found.added), "removed": some(found.removed), "changed": some(found.changed)}
-
-
-def _digest(found: Difference, listed: Mapping[str, Tool]) -> str:
-    """Names a difference, with the very definitions that differ; "" for none."""
-    if found == NOTHING:
-        return ""
-    pins = [[name, listed[name].pin] for name in (*found.added, *found.changed)]
-    return hashlib.sha256(canonical([list(found.removed), pins])).hexdigest()

@@ -20,6 +20,7 @@ from gateway.upstream.wire import Wire
 log = logging.getLogger(__name__)
 
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 30.0
+_FIRST_PAUSE = 0.1
 
 
 class Watch:
@@ -47,6 +48,7 @@ class Watch:
         raise wire.unavailable(await asyncio.shield(wire.ended), sent=False)
 
     async def _keep_fresh(self, session: Session) -> None:
+        pause = _FIRST_PAUSE
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -59,8 +61,10 @@ class Watch:
                 session.wire.end(f"does not list its tools any more ({error.message})")
             except (UpstreamError, TimeoutError) as error:
                 log.warning("upstream %s: its tools cannot be listed again: %s", session.wire.server, error)
-            # A server that announces changes without end gets half of the time at most.
-            await asyncio.sleep(time.monotonic() - began)
+            # A server that announces changes without end gets half of the time at most, and less and less attention:
+            # each list that differs is generated, published and recorded.
+            await asyncio.sleep(max(time.monotonic() - began, pause))
+            pause = min(_LONGEST_DELAY, pause * 2) if self._changed.is_set() else _FIRST_PAUSE
 
     async def _subscribe(self, client: Client) -> None:
         """The modern era's stream of changes, opened again when it breaks off."""

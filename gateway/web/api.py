@@ -29,9 +29,10 @@ class CatalogQuery(Input):
 
 
 class ApproveTools(Input):
-    """`tools` absent: everything that has drifted."""
+    """`tools` absent: everything that has drifted. `seen`: the `digest` of the drift that was looked at."""
 
     tools: tuple[str, ...] = ()
+    seen: str | None = None
 
 
 async def list_servers(call: Call) -> JSON:
@@ -50,7 +51,7 @@ def _with_drift(call: Call, found: Sequence[ServerStatus]) -> JSON:
 
 async def approve_tools(call: Call) -> JSON:
     body: ApproveTools = call.body
-    return await call.services.drift.approve(call.path["server"], body.tools)
+    return await call.services.drift.approve(call.path["server"], body.tools, seen=body.seen)
 
 
 async def dump_catalog(call: Call) -> JSON:

@@ -86,7 +86,9 @@ async def test_a_change_is_told_once_and_the_tools_go_on_with_warn(tmp_path: Pat
                 "changed": ["read"],
                 "parts": {"read": ["description"]},
                 "held": [],
+                "digest": told["digest"],
             }
+            assert len(told["digest"]) == 12
         [event] = await recorded(running, "tool.drift")
         assert (event["server"], event["added"], event["removed"]) == ("up", ["extra"], ["write"])
         assert event["parts"] == {"read": ["description"]}
@@ -127,7 +129,16 @@ async def test_block_holds_new_and_changed_tools_until_they_are_approved(tmp_pat
         [denied] = await recorded(running, "tool.denied")
         assert (denied["tool"], denied["rule"]) == ("read", "mcpServers.up.on_drift")
 
-        await api(running, "servers/up/approve", tools=["read"])
+        # What is approved is what was looked at, not what the server makes of it meanwhile.
+        looked_at = told["digest"]
+        await lists(running, tmp_path, tool("read", "Mails it to somebody else."), tool("write"), tool("extra"))
+        refused = await api(running, "servers/up/approve", tools=["read"], seen=looked_at)
+        assert refused["error"]["code"] == "conflict"
+        now = (await lists(running, tmp_path, tool("read", "Also mails it away."), tool("write"), tool("extra")))[
+            "digest"
+        ]
+        assert now == looked_at
+        await api(running, "servers/up/approve", tools=["read"], seen=now)
         await offers(running, "read", "write")
         assert (await running.execute(CALL.format("read")))["result"] == {"name": "read"}
         assert (await api(running, "servers/check"))["held"] == ["extra"]
