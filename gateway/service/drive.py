@@ -294,7 +294,8 @@ class Drive:
         self.pen.flush_soon()
 
     async def _finish(self) -> Outcome:
-        """The program has settled, or goes on in another leg; calls that it did not await come to their end first."""
+        """The program has settled, or goes on in another leg; calls that it did not await come to their end first, or
+        are decided about: whether they had their effect has to be known before the run is over."""
         if self._end is None:
             await self._talk.close()
             await asyncio.sleep(max(0, self.job.created_at + LEG_MS - self._floor.clock()) / 1000)
@@ -304,6 +305,8 @@ class Drive:
         self._now = max(self._now, self._floor.clock())
         while self.work.completions:
             self.work.write_done(*self.work.completions.popleft(), self._now)
+        if self.work.book and (waiting := self.work.book.waiting()).for_ == "in_doubt":
+            return Outcome(RunStatus.WAITING, waiting=waiting)
         if self._end is None:
             return Outcome(RunStatus.COMPLETED, next=self.work.next)
         return ended(self._end)

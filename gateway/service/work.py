@@ -108,12 +108,16 @@ class Work:
             case replay.Perform(digest, fresh):
                 if fresh:
                     self._intend(command, digest)
-                if self.book.get(command.cid) is None:
+                if not self._under_way(command.cid):
                     self._todo.append(command)
-            case replay.InDoubt() if self.book.get(command.cid) is None:
+            case replay.InDoubt() if not self._under_way(command.cid):
                 self._doubt(command)
             case replay.Diverged():
                 raise diverged(decision)
+
+    def _under_way(self, cid: int) -> bool:
+        """Whether it goes on from before a replay, or came to its end meanwhile."""
+        return self.book.get(cid) is not None or any(cid == done for done, _ in self.completions)
 
     def _intend(self, command: Command, digest: str) -> None:
         under_way = len(self._todo) + len(self.book)

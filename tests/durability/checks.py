@@ -16,7 +16,7 @@ import orjson
 from gateway.config import Limits
 from gateway.engine import program
 from gateway.engine.canonical import args_hash
-from gateway.engine.frames import Command, Done, End, Start, Turn
+from gateway.engine.frames import Command, Done, End, Turn
 from gateway.engine.replay import UNSAFE, History, read
 from gateway.model import JSON, Entry
 from gateway.sandbox.pool import ProcessPool
@@ -25,6 +25,7 @@ from tests.durability.programs import same
 from tests.sandbox.driving import Talk
 
 Calls = Sequence[Mapping[str, Any]]
+_CAPS = {name: getattr(Limits(), name) for name in PROGRAM_CAPS}
 
 
 @dataclass(slots=True)
@@ -96,7 +97,8 @@ def of_effects(run: Ended) -> Iterable[str]:
         if effect in doubtful or effect[0] in ("read", "fail"):
             continue
         if (effect in expected) != (effect in seen):
-            yield f"12 the effect {effect} is {'missing' if effect in expected else 'one too many'}"
+            told = [f"{e.kind} {dict(e.data)}"[:300] for e in run.entries if _about(e, effect, history)]
+            yield f"12 the effect {effect} is {'missing' if effect in expected else 'one too many'}: {told}"
 
 
 def of_result(run: Ended) -> Iterable[str]:
@@ -143,11 +145,9 @@ async def _replayed(run: Ended, pool: ProcessPool, *, slowly: bool) -> tuple[lis
     process = await pool.acquire()
     try:
         talk = Talk(process)
-        caps = {name: getattr(Limits(), name) for name in PROGRAM_CAPS}
-        text = program.parse(run.record["code"]).run_text
-        started = history.started
-        await process.send(Start(run.run_id, text, started["seed"], started["now"], run.tools, caps, 0))
-        turns = [await talk.turn()]
+        text, started = program.parse(run.record["code"]).run_text, history.started
+        talk.now = started["now"]
+        turns = [await talk.start(text, seed=started["seed"], limits=_CAPS, tools=run.tools)]
         for some in [[one] for one in done] if slowly else [done] if done else []:
             if turns[-1].end is None:
                 turns.append(await talk.deliver(*some))
@@ -173,6 +173,12 @@ def _is_retry(entry: Entry) -> bool:
 
 def _effects(calls: Calls) -> set[tuple[Any, ...]]:
     return {(call["tool"], call["site"], call["i"]) for call in calls}
+
+
+def _about(entry: Entry, effect: tuple[Any, ...], history: History) -> bool:
+    call = history.calls.get(entry.data.get("cid", 0))
+    args = {} if call is None else call.data.get("args") or {}
+    return entry.kind == "resumed" or (args.get("site"), args.get("i")) == effect[1:]
 
 
 def _doubtful(history: History) -> set[tuple[Any, ...]]:

@@ -1,8 +1,8 @@
 """A gateway with fault points and short times: `python -m tests.durability.serve CONFIG`.
 
-It takes orders as JSON lines on stdin: `{"arm": fault}` and `{"disarm": true}`, see `points`. What fired is told on
-stdout. Type checks are left out: they are not what is tested here, and a gateway that is killed all the time has to be
-back soon."""
+It takes orders as JSON lines on stdin: `{"arm": fault}` and `{"disarm": true}`, see `points`, and `{"dump": true}`.
+What fired is told on stdout. Type checks are left out: they are not what is tested here, and a gateway that is killed
+all the time has to be back soon."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from gateway.app import Services, serve
 from gateway.config.load import load
 from gateway.sandbox.checker import Checker, CheckResult
 from gateway.sandbox.process import Process
+from gateway.upstream import connection
 from tests.durability.points import Points, replace
 
 SHORT = {
@@ -28,6 +29,8 @@ SHORT = {
     "SWEEP_SECONDS": 1.0,
 }
 """The gateway's own times, in short: a soak has to see many leases run out."""
+PATIENCE_SECONDS = 60.0
+"""An upstream is back soon, but on a machine as busy as this one that may take a while."""
 
 
 def shorten() -> None:
@@ -67,8 +70,22 @@ async def _obey(points: Points) -> None:
         order = json.loads(line)
         if "arm" in order:
             points.arm(order["arm"])
+        elif "dump" in order:
+            _dump()
         else:
             points.disarm()
+
+
+def _dump() -> None:
+    """Where every run, call and loop stands, on stderr."""
+    for task in asyncio.all_tasks():
+        waits: Any = task.get_coro()
+        stack = []
+        while waits is not None:
+            frame = getattr(waits, "cr_frame", None)
+            stack.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame else str(waits)[:80])
+            waits = getattr(waits, "cr_await", None)
+        print(task.get_name(), " > ".join(stack), file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -78,6 +95,7 @@ def main() -> None:
     points.lay()
     if config.gateway.redis_url:
         shorten()
+    vars(connection)["_CALL_WAITS_SECONDS"] = PATIENCE_SECONDS
     skip_checks()
     upgrade_runtime()
     obeying: list[asyncio.Task[None]] = []

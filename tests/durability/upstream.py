@@ -1,6 +1,6 @@
 """An upstream that records every call, asks the store whether its intent is durable, and has bad moments to order.
 
-    python -m tests.durability.upstream --port P --folder F [--store URL]
+    python -m tests.durability.upstream --socket FD --folder F [--store URL]
 
 `F/calls.jsonl` gets a line for each call: `{"t": monotonic s, "run", "cid", "tool", "label", "site", "i", "intent"}`.
 A file `F/order-<what>-<n>` is taken by the next call: `drop` (executed, connection cut before the answer), `exit`
@@ -11,14 +11,16 @@ descriptions and adds an optional property, as an upgrade would.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
+import socket
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import anyio
 import mcp.types as types
+import uvicorn
 from mcp.server import Server
 from mcp.server.context import ServerRequestContext
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,7 +31,7 @@ from gateway.engine import chain
 from gateway.errors import GatewayError
 from gateway.store import keys
 from gateway.store.client import Client
-from tests.servers.serving import _serve, record
+from tests.servers.serving import record
 
 META = "mcp-code-gateway/idempotency-key"
 HINTS = {
@@ -75,7 +77,7 @@ class Recorder:
         seen = {"t": time.monotonic(), "run": run, "cid": int(cid), "tool": params.name}
         told = {key: args.get(key) for key in ("label", "site", "i")}
         record(self._file, {**seen, **told, "intent": await self._intended(run, int(cid), params.name)})
-        await anyio.sleep(args.get("ms", 0) / 1000)
+        await asyncio.sleep(args.get("ms", 0) / 1000)
         got = "/".join(str(told[key]) for key in ("label", "site", "i") if told[key] is not None)
         if params.name == "fail":
             return types.CallToolResult(content=[types.TextContent(text=f"{got} failed")], is_error=True)
@@ -128,7 +130,7 @@ class Recorder:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--socket", type=int, required=True, help="a listening socket, which outlives this process")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--store")
     args = parser.parse_args()
@@ -140,7 +142,8 @@ def main() -> None:
         # Lifespan messages have no connection that could be cut.
         await (recorder.troubled(app) if scope["type"] == "http" else app)(scope, receive, send)
 
-    _serve(outer, args.port, path="/mcp")
+    config = uvicorn.Config(outer, log_level="error", loop="uvloop", timeout_graceful_shutdown=1)
+    asyncio.run(uvicorn.Server(config).serve(sockets=[socket.socket(fileno=args.socket)]))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import random
 import resource
 import shutil
 import signal
+import socket
 import sys
 import time
 from collections import Counter
@@ -130,8 +131,9 @@ class Upstream:
 
     def __init__(self, folder: Path, store: str | None) -> None:
         folder.mkdir()
-        self.port = launch.free_port()
-        self.url = f"http://127.0.0.1:{self.port}/mcp"
+        # What comes while the server is away waits in the socket's line.
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/mcp"
         self._folder = folder
         self._store = ["--store", store] if store else []
         self._process: asyncio.subprocess.Process | None = None
@@ -141,14 +143,13 @@ class Upstream:
         self._calls: list[dict[str, Any]] = []
 
     async def start(self) -> None:
-        where = ["--port", str(self.port), "--folder", str(self._folder), *self._store]
+        fd = self._socket.fileno()
+        where = ["--socket", str(fd), "--folder", str(self._folder), *self._store]
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.durability.upstream", *where),
             cwd=launch.FAST.parents[2],
-            stdout=asyncio.subprocess.PIPE,
+            pass_fds=[fd],
         )
-        assert self._process.stdout is not None
-        await self._process.stdout.readline()
 
     async def keep(self) -> None:
         while not self._ended:
@@ -177,6 +178,7 @@ class Upstream:
         self.end()
         if self._process is not None:
             await self._process.wait()
+        self._socket.close()
 
     def calls(self) -> list[dict[str, Any]]:
         """All calls so far, oldest first."""
@@ -258,6 +260,8 @@ class World:
         for upstream in self.upstreams:
             upstream.end()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for upstream in self.upstreams:
+            await upstream.close()
         await self.client.close()
         await self.oracle_client.close()
         await self.store.close()
