@@ -297,7 +297,8 @@ class Runner:
     async def _stop_dead(self) -> None:
         """End what belongs to the dead; without a store for over `BLIND_SECONDS`, everything stops."""
         try:
-            async with asyncio.timeout(BLIND_SECONDS):
+            # One that is slow is not away yet.
+            async with asyncio.timeout(2 * BLIND_SECONDS):
                 await self._floor.liveness.catch_up()
                 dead = await self._dead()
             self._seen_store = time.monotonic()

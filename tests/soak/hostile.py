@@ -179,7 +179,8 @@ class Soak:
         gateway = self._gateway.process.pid
         below = processes.below(gateway)
         links = [link for pid in (gateway, *below) for link in _open_files(pid)]
-        to_store = len((await self._store.send("CLIENT", "LIST", "TYPE", "normal")).splitlines())
+        # Each has two ends, since the store is a child of the gateway.
+        to_store = 2 * len((await self._store.send("CLIENT", "LIST", "TYPE", "normal")).splitlines())
         sockets = [link for link in links if link.startswith("socket:")]
         return {
             "processes": [f"{pid} {processes.command(pid)[:80]}" for pid in below],

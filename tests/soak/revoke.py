@@ -346,9 +346,9 @@ async def soaking(folder: Path, chance: random.Random, programs: int) -> AsyncIt
     client = Client(store.url)
     recorded = folder / "calls.jsonl"
     for name in ("a", "b"):
-        (folder / name / "data").mkdir(parents=True)
+        (folder / name / "data").mkdir(parents=True, mode=0o700)
     for purpose in (TOKENS, CHECKPOINTS):
-        KeyRing.load_or_create(folder / "a" / "data", purpose)
+        KeyRing.load_or_create(folder / "a" / "data" / "keys", purpose)
     shutil.copytree(folder / "a" / "data" / "keys", folder / "b" / "data" / "keys")
     doomed = {**live.agent("odd"), "tenant": "acme"}
     async with launch.http(ODD, "--record", str(recorded)) as odd:
