@@ -18,9 +18,9 @@ from typing import Any, Literal
 
 from gateway.engine.program import Program, parse
 from gateway.errors import CheckerUnavailable
-from gateway.sandbox import confined, typescript
+from gateway.sandbox import typescript
 from gateway.sandbox.checkserver import TOO_COMPLEX, CheckFailed, CheckResult, CheckServer
-from gateway.sandbox.engines import Engine, bundled, native
+from gateway.sandbox.engines import Engine, bundled, native, walls_available
 from gateway.sandbox.lsp import START_SECONDS
 from gateway.sandbox.workspace import ModuleFolder, Workspace
 from gateway.tasks import Tasks
@@ -332,6 +332,6 @@ class Checker:
     def _wall(self) -> str:
         if not self._walls:
             return "switched off by `gateway.walls: off`"
-        if not confined.available():
+        if not walls_available():
             return "not available here: it takes landlock and seccomp"
         return "no files but its own folder's, no network, no other processes"

@@ -11,12 +11,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gateway.sandbox.confined import Confinement
+from gateway.sandbox import seccomp, walls
 from gateway.sandbox.deno_binary import find, libraries
 
 LIB = (
@@ -50,6 +51,11 @@ _MB = 1024 * 1024
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/dev/null", "/dev/urandom", "/proc/self", "/proc/meminfo", "/sys/fs/cgroup")
 
 
+def walls_available() -> bool:
+    """Whether the kernel has the walls that a checker stands behind."""
+    return walls.landlock_abi() > 0 and seccomp.available() is None
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """One language server. `slots`: documents that it checks at the same time. `reads` and `runs` are the files
@@ -71,7 +77,10 @@ class Engine:
     def confined(self, workspace: Path) -> list[str]:
         """The command behind the kernel's walls: it reads and writes its workspace, reads what it is made of, and
         reaches no network and no other process."""
-        return Confinement(self.argv, (*self.reads, *_SYSTEM_FILES), self.runs, (str(workspace),)).command()
+        if not walls_available():
+            return list(self.argv)
+        order = {"read": [*self.reads, *_SYSTEM_FILES], "run": self.runs, "own": [str(workspace)]}
+        return [sys.executable, "-I", "-m", "gateway.sandbox.confine", json.dumps(order), *self.argv]
 
     def documents(self) -> tuple[str, ...]:
         """Names of the documents that programs are opened under. They exist on disk, empty, since TypeScript takes

@@ -60,13 +60,12 @@ def got(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
     attempts = ",".join(f"{json.dumps(name)}: async () => {text}" for name, text in ATTEMPTS.items())
     (workspace / "own.ts").write_text(SCRIPT % attempts)
     engine = bundled(workspace)
-    walled = engine.confined(workspace)
-    order = json.loads(walled[-1])
-    order["argv"] = [str(deno_binary.find()), "run", "-A", "--quiet", "--no-config", "own.ts"]
-    order["argv"].append(json.dumps([str(outside), os.getpid()]))
+    walled = engine.confined(workspace)[: -len(engine.argv)]
+    attacker = [str(deno_binary.find()), "run", "-A", "--quiet", "--no-config", "own.ts"]
+    attacker.append(json.dumps([str(outside), os.getpid()]))
 
     async def run() -> str:
-        command = [*walled[:-1], json.dumps(order)]
+        command = [*walled, *attacker]
         environment = {"DENO_DIR": str(workspace / "cache"), "NO_COLOR": "1"}
         process = await asyncio.create_subprocess_exec(
             *command, cwd=workspace, env=environment, stdout=PIPE, stderr=PIPE
