@@ -13,7 +13,6 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -26,7 +25,6 @@ from starlette.requests import Request
 
 from gateway.engine.questions import Question
 from gateway.errors import Conflict
-from gateway.identity.keys import audit_key
 from gateway.model import JSON, Principal
 from gateway.service.views import RunView
 from gateway.tasks import Tasks
@@ -46,9 +44,9 @@ ASKED = ("approval", "input")
 _KEY = "answer"
 
 
-def boundary(data_dir: Path, audience: str) -> RequestStateBoundary:
+def boundary(key: bytes, audience: str) -> RequestStateBoundary:
     """Seals what the client carries between two calls, the same on all replicas, for one token alone."""
-    secret = hmac.digest(audit_key(data_dir), b"mcp requestState", "sha256")
+    secret = hmac.digest(key, b"mcp requestState", "sha256")
     security = RequestStateSecurity(keys=[secret], ttl=STATE_SECONDS, bind_principal=_bound_to)
     return RequestStateBoundary(security, default_audience=audience)
 

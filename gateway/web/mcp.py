@@ -38,6 +38,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.config import Limits
 from gateway.errors import GatewayError
+from gateway.identity.keychain import KeyChain
 from gateway.model import JSON, Principal
 from gateway.service.views import RunView
 from gateway.tasks import Tasks
@@ -84,7 +85,7 @@ class McpFace:
         )
         self.server.add_request_handler("tools/call", CallToolRequestParams, self._call)
         # The SDK's own middleware makes OpenTelemetry spans, which costs as much as the rest of a request together.
-        sealed = boundary(services.config.gateway.data_dir, self.server.name)
+        sealed = boundary(KeyChain.load(services.config.gateway).audit, self.server.name)
         self.server.middleware[:] = [self._instruct, sealed]
 
     async def instructions(self, principal: Principal) -> str:
