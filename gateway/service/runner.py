@@ -54,6 +54,7 @@ class Runner:
         liveness.on_shut = self._stop_shut
         await liveness.catch_up()
         self._tasks.start(self._keep_leases(), name="leases")
+        await self._waker.start()
         self._tasks.start(self._waker.wake(), name="wake-ups")
         self._tasks.start(self._waker.sweep(), name="sweeper")
         self._tasks.start(self._hear(), name="bus")

@@ -49,6 +49,10 @@ class Waker:
     def freed(self) -> None:
         self._freed.set()
 
+    async def start(self) -> None:
+        """Read the store's clock: what is put into the queue before would be due at once. Raises `StoreError`."""
+        await self._look()
+
     async def wake(self) -> None:
         """Wake what is due, for ever."""
         while True:

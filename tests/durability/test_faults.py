@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import StoreUnavailable
+from gateway.errors import ProcessDied, StoreUnavailable
+from gateway.service.talk import Talk
 from gateway.service.work import SENDS, Work
 from gateway.store import keys
 from tests.durability.scene import Scene
@@ -59,6 +60,47 @@ async def test_a_retry_that_somebody_agreed_to_is_one_retry(scene: Scene) -> Non
 
 async def _doubtful_again(scene: Scene, run: dict[str, Any]) -> bool:
     return scene.sends(run, "act") == 2 and await scene.status(run["run_id"]) == ["waiting"]
+
+
+async def test_a_doubt_about_a_call_that_was_not_awaited_is_decided_before_the_run_ends(scene: Scene) -> None:
+    scene.upstream.order("drop")
+    run = await scene.gateway.execute(f"void {ACT}; return 1")
+    assert (run["status"], run["waiting"]["for"]) == ("waiting", "in_doubt"), run
+    await scene.resolve(run, "retry")
+    done = await scene.settled(run)
+    assert (done["status"], done["result"]) == ("completed", 1), done
+    assert scene.sends(run, "act") == 2
+
+
+async def test_an_answer_that_comes_while_the_program_is_brought_back_is_no_doubt(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process dies at a delivery; the second call's answer comes before the new process asks for it again."""
+    deliver, opened = Talk.deliver, Talk.open
+    state: dict[str, Any] = {"died": False}
+
+    async def dies(talk: Talk, items: Any) -> Any:
+        if not state["died"]:
+            state["died"] = True
+            talk.kill_now()
+            raise ProcessDied("It was killed.")
+        return await deliver(talk, items)
+
+    async def late(talk: Talk, *args: Any) -> Any:
+        if state["died"]:
+            await scene.until(answered)
+        return await opened(talk, *args)
+
+    async def answered() -> bool:
+        drives = scene.gateway.services.runner.drives.values()
+        return any(cid == 2 for drive in drives for cid, _ in drive.work.completions)
+
+    monkeypatch.setattr(Talk, "deliver", dies)
+    monkeypatch.setattr(Talk, "open", late)
+    slow = 'tools.rec.act({ label: "l", site: "slow", ms: 1000 })'
+    run = await scene.gateway.execute(f"return (await Promise.all([{ACT}, {slow}])).map((r) => r.got)")
+    assert (run["status"], run.get("result")) == ("completed", ["l/s", "l/slow"]), run
+    assert scene.sends(run, "act") == 2
 
 
 async def test_a_program_may_decide_about_a_lost_answer_itself(scene: Scene) -> None:

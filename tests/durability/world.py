@@ -23,6 +23,7 @@ import aiohttp
 
 from gateway.errors import GatewayError
 from gateway.identity.keys import KeyRing, admin_key
+from gateway.store import keys
 from gateway.store.client import Client
 from gateway.store.embedded import Embedded
 from tests.durability.serve import SHORT
@@ -233,13 +234,13 @@ class World:
     async def start(self) -> None:
         await self.store.start()
         for seat in (*self.seats, self.oracle):
-            (seat._folder / "data").mkdir(parents=True)
-        first = self.seats[0]._folder / "data"
+            (seat._folder / "data").mkdir(parents=True, mode=0o700)
+        first = self.seats[0]._folder / "data" / "keys"
         KeyRing.load_or_create(first)
         self.admin = admin_key(first)
         for seat in (self.seats[1], self.oracle):
             # Replicas share their keys, as a team's deployment gives them.
-            shutil.copytree(first / "keys", seat._folder / "data" / "keys")
+            shutil.copytree(first, seat._folder / "data" / "keys")
         await asyncio.gather(*(upstream.start() for upstream in self.upstreams))
         parts = [seat.keep() for seat in (*self.seats, self.oracle)] + [upstream.keep() for upstream in self.upstreams]
         self._tasks = [asyncio.get_running_loop().create_task(part) for part in parts]
@@ -248,6 +249,12 @@ class World:
         self.seats[1].token = self.seats[0].token
         assert self.seats[1].gateway is not None
         self.seats[1].gateway.token = self.seats[0].token
+
+    async def all_waiting(self, *run_ids: str) -> None:
+        """Until these runs sleep."""
+        async with asyncio.timeout(30):
+            while set(await self.ask_store(*(("HGET", keys.run(one), "status") for one in run_ids))) != {b"waiting"}:
+                await asyncio.sleep(0.02)
 
     async def all_up(self) -> None:
         async with asyncio.timeout(120):

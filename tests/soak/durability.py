@@ -12,42 +12,54 @@ import secrets
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gateway.config import Limits
 from gateway.sandbox.pool import ProcessPool
 from tests.durability.rounds import Round
-from tests.durability.world import world
+from tests.durability.world import World, world
 
 MOST_SECONDS = 1_200.0
 WIDTH = 12
 """Programs at once."""
 
 
-async def soak(folder: Path, seed: int, seconds: float, *, rounds: int | None = None, width: int = WIDTH) -> list[str]:
-    """Rounds for so long, or so many. Prints what was done; returns the violations."""
-    number, violations = 0, []
-    pool = ProcessPool(limits=Limits(), data_dir=folder / "replays", size=1, max_active=2, mode="off")
-    async with world(folder, random.Random(seed)) as made:
-        await pool.start()
-        began = time.monotonic()
-        try:
-            while time.monotonic() - began < seconds and (rounds is None or number < rounds):
-                one, since = Round(made, pool, number, width), time.monotonic()
-                await one.play()
-                number += 1
-                print(f"round {number}: {time.monotonic() - since:.0f} s, {len(one.violations)} violations", flush=True)
-                violations += one.violations
-                for text in one.violations:
-                    print(f"violation in round {number} of seed {seed}: {text}", flush=True)
-        finally:
-            await pool.close()
-        print(f"\nseed {seed}: {number * width} programs in {number} rounds, {time.monotonic() - began:.0f} s")
-        print(f"{sum(made.fired.values())} faults and {sum(s.restarts for s in made.seats)} restarts of gateways:")
-        for name, count in sorted(made.fired.items()):
-            print(f"  {name:32} {count:5}")
-    print(f"violations: {len(violations)}")
+async def soak(made: World, pool: ProcessPool, seconds: float, *, rounds: int | None = None, width: int = WIDTH) -> int:
+    """Rounds for so long, or so many. Prints what was done; returns the number of violations."""
+    began, number, violations = time.monotonic(), 0, 0
+    while time.monotonic() - began < seconds and (rounds is None or number < rounds):
+        one, since = Round(made, pool, number, width), time.monotonic()
+        await one.play()
+        number += 1
+        violations += len(one.violations)
+        print(f"round {number}: {time.monotonic() - since:.0f} s, {len(one.violations)} violations", flush=True)
+        for text in one.violations:
+            print(f"  {text}", flush=True)
+    print(f"\n{number * width} programs in {number} rounds, {time.monotonic() - began:.0f} s")
+    print(f"{sum(made.fired.values())} faults and {sum(seat.restarts for seat in made.seats)} restarts of gateways:")
+    for name, count in sorted(made.fired.items()):
+        print(f"  {name:32} {count:5}")
+    print(f"violations: {violations}")
     return violations
+
+
+async def run(folder: Path, seed: int, seconds: float) -> int:
+    print(f"seed {seed}", flush=True)
+    async with world(folder, random.Random(seed)) as made, replays(folder) as pool:
+        return await soak(made, pool, seconds)
+
+
+@asynccontextmanager
+async def replays(folder: Path) -> AsyncIterator[ProcessPool]:
+    """Processes in which journals are played again."""
+    pool = ProcessPool(limits=Limits(), data_dir=folder / "replays", size=1, max_active=2, mode="off")
+    await pool.start()
+    try:
+        yield pool
+    finally:
+        await pool.close()
 
 
 def main() -> int:
@@ -57,7 +69,7 @@ def main() -> int:
     args = parser.parse_args()
     seed = secrets.randbelow(2**32) if args.seed is None else args.seed
     with tempfile.TemporaryDirectory() as folder:
-        violations = asyncio.run(soak(Path(folder), seed, min(args.seconds, MOST_SECONDS)))
+        violations = asyncio.run(run(Path(folder), seed, min(args.seconds, MOST_SECONDS)))
     if violations:
         print(f"again with: scripts/soak durability --seed {seed}", file=sys.stderr)
     return bool(violations)
