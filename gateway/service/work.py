@@ -82,7 +82,7 @@ class Work:
             if index < len(delivered):
                 self.write_done(*delivered[index], now)
             for command in commands:
-                self._take(command)
+                self._take(command, now)
         self._clear(turn.cleared)
 
     def _clear(self, cids: tuple[int, ...]) -> None:
@@ -96,7 +96,7 @@ class Work:
             self._pen.write("cleared", {"cids": fresh})
         self._todo = [command for command in self._todo if command.cid not in history.cleared]
 
-    def _take(self, command: Command) -> None:
+    def _take(self, command: Command, now: int) -> None:
         self._emitted += 1
         if command.cid != self._emitted:
             raise BadFrame(f"The program numbered a command {command.cid} where {self._emitted} was due.")
@@ -107,7 +107,7 @@ class Work:
         match decision:
             case replay.Perform(digest, fresh):
                 if fresh:
-                    self._intend(command, digest)
+                    self._intend(command, digest, now)
                 if not self._under_way(command.cid):
                     self._todo.append(command)
             case replay.InDoubt() if not self._under_way(command.cid):
@@ -119,13 +119,14 @@ class Work:
         """Whether it goes on from before a replay, or came to its end meanwhile."""
         return self.book.get(cid) is not None or any(cid == done for done, _ in self.completions)
 
-    def _intend(self, command: Command, digest: str) -> None:
+    def _intend(self, command: Command, digest: str, now: int) -> None:
         under_way = len(self._todo) + len(self.book)
         caps.check(self._floor, self._job, self._pen, command, under_way)
         stored, blobs = self._pen.value({"v": command.args})
         args = {"args": stored["v"]} if "v" in stored else stored
         data: dict[str, JSON] = {"cid": command.cid, "kind": command.kind, "name": command.name, "args_hash": digest}
-        until = ends_by_itself(command, self._floor.clock())
+        # The program's clock never goes back, as ours may: it would see a wait end early.
+        until = ends_by_itself(command, max(now, self._floor.clock()))
         if until is not None:
             data["until"] = until
         if command.kind == "tool":

@@ -176,6 +176,23 @@ async def test_a_call_that_is_late_after_its_check_is_checked_again(
     assert scene.sends(run, "act") == 1
 
 
+async def test_no_wait_ends_early_when_the_clock_goes_back(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    floor, deliver, behind = scene.gateway.services.floor, Talk.deliver, [0]
+    clock = floor.clock
+    monkeypatch.setattr(floor, "clock", lambda: clock() - behind[0])
+
+    async def delivered(talk: Talk, items: Any) -> Any:
+        turn = await deliver(talk, items)
+        behind[0] = 500
+        return turn
+
+    monkeypatch.setattr(Talk, "deliver", delivered)
+    run = await scene.gateway.execute(
+        f"await {ACT}; await {ACT}; const since = Date.now(); await sleep(100); return Date.now() - since"
+    )
+    assert run["status"] == "completed" and run["result"] >= 100, run
+
+
 async def test_a_clock_that_is_wrong_does_not_keep_others_from_a_lost_run(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
