@@ -104,6 +104,11 @@ class Drive:
         return self._evicted
 
     @property
+    def stopped_by(self) -> Outcome | None:
+        """What it was told to end with, if it was; it may have had another outcome by then."""
+        return self._stopping
+
+    @property
     def is_over(self) -> bool:
         """Whether it has its outcome, which is being written."""
         return self._over

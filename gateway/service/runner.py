@@ -118,7 +118,7 @@ class Runner:
             await drive.drop_mail()
             if goes_on:
                 await self._begin_next(job, job.principal)
-            if outcome.status is RunStatus.WAITING and self._floor.liveness.is_shut(job.principal.chain):
+            if outcome.status is RunStatus.WAITING and drive.stopped_by is REVOKED:
                 # While it was being put to sleep: whoever revoked it could neither stop it nor end it.
                 await self.end(run_id, REVOKED)
             elif outcome.status is RunStatus.WAITING and not self._closing:

@@ -46,6 +46,7 @@ class Work:
         self._failure: StoreError | None = None
         """Why a command that was begun here will have no outcome here."""
         self._checked_at = 0.0
+        self._revoked = False
         self.stirred = False
         """Whether something was written that a sleeping program has to be woken for."""
         self.mail_read: set[str] = set()
@@ -229,6 +230,11 @@ class Work:
             try:
                 checks = self._check_alive, self._may_go
                 outcome = await calls.call_tool(self._floor, self._job, command, ticket.limits, *checks)
+            except Revoked:
+                # It is the end of the run, and nothing that its program could catch.
+                self._revoked = True
+                self.wake()
+                return
             except calls.AnswerLost as lost:
                 sends += 1
                 if self._pen.history.calls[command.cid].data.get("class") == replay.UNSAFE:
@@ -253,7 +259,7 @@ class Work:
         asked = time.monotonic()
         if asked - self._checked_at >= CHECK_HOLDS_SECONDS / 2:
             if not await self._floor.liveness.is_alive(self._job.principal.chain):
-                raise PolicyDenied("The token of this run was revoked before this call was sent.")
+                raise Revoked
             self._checked_at = asked
 
     def _may_go(self) -> None:
@@ -320,18 +326,25 @@ class Work:
             self._waiter.set_result(something)
 
     async def wait(self, seconds: float | None) -> bool:
-        """Until there is a completion or something to do, or the time is over (then False)."""
+        """Until there is a completion or something to do, or the time is over (then False). Raises `Revoked`."""
+        self._check_revoked()
         if self.busy:
             return True
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
         timer = loop.call_later(seconds, self.wake, False) if seconds is not None else None
         try:
-            return await self._waiter
+            came = await self._waiter
         finally:
             self._waiter = None
             if timer is not None:
                 timer.cancel()
+        self._check_revoked()
+        return came
+
+    def _check_revoked(self) -> None:
+        if self._revoked:
+            raise Revoked
 
     def write_done(self, cid: int, outcome: Outcome, now: int) -> None:
         """Write a completion, unless it is written."""
@@ -346,11 +359,12 @@ class Work:
         self.write_done(call.cid, expired(call.kind, call.name), now)
 
     async def finish_calls(self) -> list[OpenCommand]:
-        """Let calls that the program did not await come to their end. Returns them."""
+        """Let calls that the program did not await come to their end. Returns them. Raises `Revoked`."""
         under_way = self.book.calls()
         tasks = [one.work for one in under_way if isinstance(one.work, asyncio.Task)]
         if tasks:
             await asyncio.wait(tasks)
+        self._check_revoked()
         return under_way
 
 
