@@ -8,7 +8,7 @@ from typing import Any
 import click
 import orjson
 
-from gateway.engine.text import legible, one_line
+from gateway.engine.text import legible
 from gateway.errors import GatewayError, UsageError
 from gateway.model import JSON
 
@@ -63,4 +63,4 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, empty: s
 def _cell(value: Any) -> str:
     text = "" if value is None else str(value)
     first, more, _ = text.partition("\n")
-    return one_line(first, _LONGEST) + ("…" if more else "")
+    return legible(first.replace("\t", " "), _LONGEST) + ("…" if more else "")

@@ -204,4 +204,4 @@ def channel() -> str:
     return f"{PREFIX}events"
 
 
-LASTING = ("runs:", "alive", "revocations", "tokens:", "session:", "run:", "live:", "audit", "pins")
+LASTING = ("runs:", "alive", "revocations", "tokens:", "session:", "run:", "{live}:", "audit", "pins")

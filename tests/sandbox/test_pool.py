@@ -65,7 +65,7 @@ async def test_processes_are_ready_before_they_are_wanted(sandbox_dir: Path) -> 
     async with fresh(sandbox_dir, size=2) as pool:
         await until(lambda: pool.idle == 2)
         process = await pool.acquire()
-        assert process.runtime.startswith("bridge 1, deno 2.")
+        assert process.runtime.startswith("bridge ")
         assert (pool.active, process.pid > 0) == (1, True)
         await until(lambda: pool.idle == 2)
         await process.kill()
