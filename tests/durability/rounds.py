@@ -37,6 +37,9 @@ LATE_SECONDS = 0.3
 """A call that was sent before a revocation may be seen so long after it, on a machine that is busy."""
 LIVE = (b"running", b"waiting")
 
+INSIST_SECONDS = 60
+"""However often gateways die, one of them answers within this."""
+
 _KILLS = ("kill", "kill_store", "kill_deno", "stop")
 _APPENDS = ("intent", "sent", "done", "waiting", "terminal")
 _OTHERS = ("blob", "open", "claim", "renew", "due", "take", "pack", "deliver", "state", "inbox")
@@ -90,10 +93,11 @@ class Round:
             await asyncio.gather(self._revoke(), *(self._start(run) for run in self.runs))
             await trouble
             await self._settled()
+            await oracle
         finally:
-            attending.cancel()
-            await asyncio.wait([attending])
-        await oracle
+            for task in (trouble, oracle, attending):
+                task.cancel()
+            await asyncio.wait([trouble, oracle, attending])
         for run_id, at in self._revoked:
             self.violations += await self._check_revoked(run_id, at)
         self.violations += [f"5 {found}" for found in self._world.found]
@@ -102,6 +106,10 @@ class Round:
             self.violations += [f"{run.program.label}: {wrong}" for wrong in await self._check(run)]
 
     # --- running the programs ----------------------------------------------------------------------------------
+
+    def standing(self) -> list[str]:
+        """What has not ended."""
+        return [f"{run.program.label}: {run.run_id} is {run.status.decode()}" for run in self.runs if run.live]
 
     async def _start(self, run: Running) -> None:
         """As a client would: again, when it got no answer and there is no such run."""
@@ -149,8 +157,9 @@ class Round:
             self._world.fired["revoked at work"] += 1
 
     async def _insist(self, path: str, body: Any) -> Any:
-        while (answer := await self._world.post(self._world.any_gateway(), path, body)) is None:
-            await asyncio.sleep(0.1)
+        async with asyncio.timeout(INSIST_SECONDS):
+            while (answer := await self._world.post(self._world.any_gateway(), path, body)) is None:
+                await asyncio.sleep(0.1)
         return answer
 
     async def _check_revoked(self, run_id: str, at: float) -> list[str]:

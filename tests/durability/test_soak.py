@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from gateway.store import keys
 from gateway.store.journal import Journal
 from tests.durability.world import FROZEN_SECONDS, World, world
 from tests.live import Replica
@@ -56,6 +57,9 @@ async def test_a_gateway_that_stands_still_for_twice_its_lease_does_nothing_twic
     run = await a.call("execute", code=code, wait_seconds=0)
     a.process.send_signal(signal.SIGSTOP)
     await asyncio.sleep(FROZEN_SECONDS)
+    async with asyncio.timeout(60):
+        while (await two.ask_store(("HGET", keys.run(run["run_id"]), "epoch")))[0] == b"1":
+            await asyncio.sleep(0.05)
     a.process.send_signal(signal.SIGCONT)
     async with asyncio.timeout(60):
         while (found := await b.call("result", run_id=run["run_id"], wait_seconds=1))["status"] in (

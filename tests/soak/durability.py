@@ -24,6 +24,7 @@ from tests.durability.world import World, world
 MOST_SECONDS = 1_200.0
 WIDTH = 12
 """Programs at once."""
+ROUND_SECONDS = 300
 
 
 async def soak(made: World, pool: ProcessPool, seconds: float, *, rounds: int | None = None, width: int = WIDTH) -> int:
@@ -31,10 +32,16 @@ async def soak(made: World, pool: ProcessPool, seconds: float, *, rounds: int | 
     began, number, violations = time.monotonic(), 0, 0
     while time.monotonic() - began < seconds and (rounds is None or number < rounds):
         one, since = Round(made, pool, number, width), time.monotonic()
-        await one.play()
+        try:
+            async with asyncio.timeout(ROUND_SECONDS):
+                await one.play()
+        except TimeoutError:
+            one.violations.append(f"it did not come to its end within {ROUND_SECONDS} s: {one.standing()}")
         number += 1
         violations += len(one.violations)
-        print(f"round {number}: {time.monotonic() - since:.0f} s, {len(one.violations)} violations", flush=True)
+        faults = sum(made.fired.values())
+        took = f"{time.monotonic() - since:.0f} s, {faults} faults so far"
+        print(f"round {number}: {took}, {len(one.violations)} violations", flush=True)
         for text in one.violations:
             print(f"  {text}", flush=True)
     print(f"\n{number * width} programs in {number} rounds, {time.monotonic() - began:.0f} s")
