@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import resource
 import statistics
@@ -148,6 +149,9 @@ async def measure(count: int, rounds: int, folder: Path) -> dict[str, Any]:
         "gateway": {"pool_size": POOL, "limits": limits},
     }
     async with live(folder, config) as gateway:
+        # As `gateway serve` does once it has started.
+        gc.collect()
+        gc.freeze()
         found = {"wake": await wakes(gateway, rounds, folder), "idle": await idle_cost(gateway, count)}
         client = gateway.services.floor.client
         found["journal_events_per_s"] = {policy: await appends(client, policy) for policy in ("always", "everysec")}
