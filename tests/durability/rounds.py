@@ -157,9 +157,11 @@ class Round:
             self._world.fired["revoked at work"] += 1
 
     async def _insist(self, path: str, body: Any) -> Any:
-        async with asyncio.timeout(INSIST_SECONDS):
-            while (answer := await self._world.post(self._world.any_gateway(), path, body)) is None:
-                await asyncio.sleep(0.1)
+        until = time.monotonic() + INSIST_SECONDS
+        while (answer := await self._world.post(self._world.any_gateway(), path, body)) is None:
+            if time.monotonic() > until:
+                raise TimeoutError(f"no gateway takes {path}: {self._world.refusal}")
+            await asyncio.sleep(0.1)
         return answer
 
     async def _check_revoked(self, run_id: str, at: float) -> list[str]:

@@ -87,17 +87,22 @@ class Seat:
 
     async def keep(self) -> None:
         while not self._ended:
-            async with replica(self._folder, self._config, module="tests.durability.serve") as gateway:
-                self.gateway, self.restarts = gateway, self.restarts + 1
-                self.token = self.token or gateway.token
-                gateway.token = self.token
-                self.up.set()
-                assert gateway.process.stdout is not None
-                async for line in gateway.process.stdout:
-                    self._heard(json.loads(line), gateway)
-                self.up.clear()
-                # Its end has to be seen, or it would be told to end.
-                await gateway.process.wait()
+            # One that comes up while the store is away, or takes no writes, says so and ends.
+            with suppress(json.JSONDecodeError):
+                await self._one()
+
+    async def _one(self) -> None:
+        async with replica(self._folder, self._config, module="tests.durability.serve") as gateway:
+            self.gateway, self.restarts = gateway, self.restarts + 1
+            self.token = self.token or gateway.token
+            gateway.token = self.token
+            self.up.set()
+            assert gateway.process.stdout is not None
+            async for line in gateway.process.stdout:
+                self._heard(json.loads(line), gateway)
+            self.up.clear()
+            # Its end has to be seen, or it would be told to end.
+            await gateway.process.wait()
 
     def _heard(self, message: dict[str, Any], gateway: Replica) -> None:
         self._hear(message)
@@ -202,6 +207,8 @@ class World:
         self.rng = rng
         self.fired: Counter[str] = Counter()
         self.found: list[str] = []
+        self.refusal = ""
+        """What a gateway said when it last refused a request of ours."""
         self.store = Store(folder / "store")
         self.client = Client(self.store.url)
         self.upstream = Upstream(folder / "upstream", self.store.url)
@@ -301,6 +308,7 @@ class World:
             async with gateway.http.post(url, json=body, headers=headers, timeout=seconds) as answer:
                 if answer.status < 300:
                     return await answer.json()
+                self.refusal = f"{answer.status} {await answer.text()}"
         return None
 
 

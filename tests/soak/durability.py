@@ -35,8 +35,8 @@ async def soak(made: World, pool: ProcessPool, seconds: float, *, rounds: int | 
         try:
             async with asyncio.timeout(ROUND_SECONDS):
                 await one.play()
-        except TimeoutError:
-            one.violations.append(f"it did not come to its end within {ROUND_SECONDS} s: {one.standing()}")
+        except TimeoutError as error:
+            one.violations.append(f"it did not come to its end ({error}): {one.standing()}")
         number += 1
         violations += len(one.violations)
         faults = sum(made.fired.values())
