@@ -32,7 +32,8 @@ from tests.servers import launch
 
 FROZEN_SECONDS = 2 * SHORT["LEASE_MS"] / 1000
 REACH_SECONDS = 30.0
-UNREACHED = (aiohttp.ClientError, OSError, TimeoutError, KeyError, json.JSONDecodeError)
+UNREACHED = (aiohttp.ClientError, OSError, TimeoutError, KeyError, json.JSONDecodeError, RuntimeError)
+"""What a client sees of a gateway that dies; the last is aiohttp's, for one that was given up meanwhile."""
 """What a request to a gateway that is killed meanwhile may come to."""
 
 
@@ -97,6 +98,8 @@ class Seat:
             self.token = self.token or gateway.token
             gateway.token = self.token
             self.up.set()
+            if self._ended:
+                gateway.process.terminate()
             assert gateway.process.stdout is not None
             async for line in gateway.process.stdout:
                 self._heard(json.loads(line), gateway)
