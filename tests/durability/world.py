@@ -33,8 +33,7 @@ from tests.servers import launch
 FROZEN_SECONDS = 2 * SHORT["LEASE_MS"] / 1000
 REACH_SECONDS = 30.0
 UNREACHED = (aiohttp.ClientError, OSError, TimeoutError, KeyError, json.JSONDecodeError, RuntimeError)
-"""What a client sees of a gateway that dies; the last is aiohttp's, for one that was given up meanwhile."""
-"""What a request to a gateway that is killed meanwhile may come to."""
+"""What a request to a gateway that is killed meanwhile may come to; the last is aiohttp's, for one given up before."""
 
 
 class Store(Embedded):
