@@ -51,7 +51,7 @@ LEG_MS = 1_000
 """A leg takes at least this long, so that a loop of `continueWith` alone does not fill the store."""
 
 ATTEMPTS = 2
-"""Processes spent on a run whose process dies by itself, or whose replay diverges, before it gives up."""
+"""Processes spent at one point of a run whose process dies by itself, or whose replay diverges, before it gives up."""
 
 
 class Drive:
@@ -194,7 +194,7 @@ class Drive:
             return failed(error)
 
     async def _attempts(self) -> Outcome:
-        failures, diverged = 0, False
+        failures, reached, diverged = 0, -1, False
         while True:
             try:
                 await self._begin(diverged)
@@ -204,7 +204,8 @@ class Drive:
             except (ProcessDied, Diverged) as error:
                 if not self._may_send():
                     raise asyncio.CancelledError from error
-                failures, diverged = failures + 1, isinstance(error, Diverged)
+                before, reached = reached, len(self.pen.history.order)
+                failures, diverged = failures + 1 if reached == before else 1, isinstance(error, Diverged)
                 if failures == ATTEMPTS:
                     raise
                 log.info("run %s starts again from its journal: %s", self.job.run_id, error)
