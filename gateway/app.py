@@ -185,6 +185,8 @@ async def running(config: Config) -> AsyncIterator[Services]:
         stack.push_async_callback(credentials.close)
         reached = upstreams(config, keys, credentials.bearer, on_change)
         floor = _floor(config, client, journal, modules, learner, drift, audit.audit, reached)
+        telemetry.ACTIVE_RUNS.set_function(lambda: floor.pool.active)
+        telemetry.POOL_READY.set_function(lambda: floor.pool.idle)
         services = _services(config, keys, floor, embedded, search, publisher, audit, credentials)
         stack.push_async_callback(floor.checker.close)
         stack.push_async_callback(floor.pool.close)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,6 +40,7 @@ UPSTREAM_READY = Gauge("gateway_upstream_ready", "1 while a server is connected.
 
 
 def run_ended(status: str, seconds: float) -> None:
+    """Time asleep counts too: it is what the one who asked for the run has waited."""
     RUNS.labels(status).inc()
     RUN_SECONDS.observe(seconds)
 
@@ -48,6 +49,14 @@ def call_ended(server: str, outcome: str, seconds: float) -> None:
     """`outcome` is ok, or the code of the error."""
     CALLS.labels(server, outcome).inc()
     CALL_SECONDS.labels(server).observe(seconds)
+
+
+def parts(*, store: bool, upstreams: Mapping[str, bool]) -> None:
+    """What is up at this moment: the store, and each server by its name."""
+    STORE_UP.set(store)
+    UPSTREAM_READY.clear()
+    for server, ready in upstreams.items():
+        UPSTREAM_READY.labels(server).set(ready)
 
 
 def exposition() -> tuple[bytes, str]:

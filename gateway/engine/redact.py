@@ -65,14 +65,7 @@ class Redactor:
 
     def blanked(self, value: JSON) -> JSON:
         """The value with every known secret blanked in its texts, keys of objects included."""
-        match value:
-            case str():
-                return self.scrub(value)
-            case dict():
-                return {self.scrub(name): self.blanked(inner) for name, inner in value.items()}
-            case list() | tuple():
-                return [self.blanked(inner) for inner in value]
-        return value
+        return self._scrubber.cleaned(value)
 
     def _previews(self, args: JSON, mode: str) -> Iterator[JSON]:
         """From the finest to the coarsest."""

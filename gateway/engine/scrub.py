@@ -59,16 +59,17 @@ class Scrubber:
         if self._pattern is None:
             return value
         written = orjson.dumps(value)
-        return self._cleaned(value) if any(needle in written for needle in self._needles) else value
+        return self.cleaned(value) if any(needle in written for needle in self._needles) else value
 
-    def _cleaned(self, value: JSON) -> JSON:
+    def cleaned(self, value: JSON) -> JSON:
+        """`value`, always looked through and made anew."""
         match value:
             case str():
                 return self.text(value)
             case dict():
-                return {self.text(key): self._cleaned(inner) for key, inner in value.items()}
+                return {self.text(key): self.cleaned(inner) for key, inner in value.items()}
             case list() | tuple():
-                return [self._cleaned(inner) for inner in value]
+                return [self.cleaned(inner) for inner in value]
         return value
 
 

@@ -107,11 +107,6 @@ class KeyRing:
         """Id → key, the signing one first."""
         return self._accepted
 
-    @property
-    def in_file(self) -> bool:
-        """Whether the gateway keeps the ring itself, and may rotate it."""
-        return self._folder is not None
-
     def verifying_key(self, kid: str) -> ec.EllipticCurvePublicKey | None:
         """The accepted public key of this id, or None. The file is looked at again: a replica may have rotated."""
         if kid not in self._accepted:

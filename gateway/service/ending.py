@@ -9,13 +9,15 @@ from typing import Any
 
 import orjson
 
+from gateway import telemetry
 from gateway.engine.values import shown
 from gateway.model import JSON, RunStatus
-from gateway.service import legs, nearing
+from gateway.service import nearing
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor, compact
 from gateway.service.outcome import Outcome, Trace
 from gateway.service.views import RunView, diagnostics, waiting_dict
+from gateway.store import keys
 from gateway.store.client import Command
 
 FAR_MS = 3_600_000
@@ -34,7 +36,7 @@ async def settle(floor: Floor, drive: Drive, outcome: Outcome) -> RunView:
     result, before = _result(floor, drive, outcome)
     seen = _view(floor, drive, outcome, result)
     if outcome.next is not None:
-        seen = replace(seen, links={**seen.links, "continued_as": legs.next_id(drive.job.run_id)})
+        seen = replace(seen, links={**seen.links, "continued_as": keys.next_run_id(drive.job.run_id)})
     now = floor.clock()
     fields: dict[str, str | int | bytes] = {"updated": now, "lease_until": 0}
     if outcome.status is None:
@@ -45,7 +47,7 @@ async def settle(floor: Floor, drive: Drive, outcome: Outcome) -> RunView:
     kind, last = _last_entry(outcome)
     if outcome.next is not None:
         handed, blobs = floor.journal.offload(drive.job.run_id, outcome.next["state"])
-        last |= {"continued_as": legs.next_id(drive.job.run_id), "continued": handed}
+        last |= {"continued_as": keys.next_run_id(drive.job.run_id), "continued": handed}
         fields["continued_as"], before = last["continued_as"], [*before, *blobs]
     drive.pen.write(kind, last, before)
     fields |= {"status": outcome.status.value, "view": _stored(seen)}
@@ -54,6 +56,8 @@ async def settle(floor: Floor, drive: Drive, outcome: Outcome) -> RunView:
     if outcome.status is RunStatus.WAITING:
         until = outcome.waiting.until if outcome.waiting else None
         await floor.timers.set(drive.job.run_id, floor.timers.at(FAR_MS if until is None else until - now))
+    else:
+        telemetry.run_ended(outcome.status.value, seen.stats["duration_ms"] / 1000)
     return seen
 
 

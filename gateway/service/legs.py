@@ -14,7 +14,6 @@ from typing import Any
 from gateway.model import JSON, Entry, Principal, RunStatus
 from gateway.service.floor import Floor, Job, compact
 from gateway.service.views import diagnostics
-from gateway.store import keys
 from gateway.store.client import Command
 from gateway.store.journal import LEASE_MS, Writer
 from gateway.store.liveness import Liveness
@@ -22,11 +21,6 @@ from gateway.store.sessions import Sessions
 
 Said = tuple[str, Mapping[str, JSON]]
 """Kind and data of an entry to be."""
-
-
-def next_id(run_id: str) -> str:
-    """The id of the leg after `run_id`."""
-    return keys.next_run_id(run_id)
 
 
 async def write(

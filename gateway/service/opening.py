@@ -7,6 +7,7 @@ import contextlib
 import re
 from collections.abc import Mapping, Sequence
 
+from gateway import telemetry
 from gateway.engine import program
 from gateway.engine.frames import Go
 from gateway.engine.program import Program
@@ -80,8 +81,9 @@ class Opening:
         if parsed.problems:
             return CheckResult(parsed.problems, ())
         module = published.module
-        await self._floor.checker.load(module.hash, module.text)
-        found = await self._floor.checker.check(parsed, module.hash)
+        with telemetry.CHECK_SECONDS.time():
+            await self._floor.checker.load(module.hash, module.text)
+            found = await self._floor.checker.check(parsed, module.hash)
         return CheckResult(found.diagnostics, (*parsed.warnings, *found.warnings))
 
     async def open(
@@ -122,6 +124,7 @@ class Opening:
             job.run_id, principal, job.session, writer, code_sha256=legs.digest(code), keep_seconds=kept
         )
         await self._floor.journal.expire(job.run_id, kept)
+        telemetry.run_ended(RunStatus.REJECTED.value, stats["duration_ms"] / 1000)
         return view
 
 

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from gateway import telemetry
 from gateway.engine import replay
 from gateway.engine.frames import Command, Turn
 from gateway.errors import BadFrame, Diverged, PolicyDenied, StaleWriter, StoreError
@@ -241,7 +242,9 @@ class Work:
                     self._doubt(command)
                     return
                 outcome = lost.outcome if sends == SENDS else None
-        self.complete(command.cid, {**outcome, "ms": round((time.monotonic() - began) * 1000)})
+        seconds = time.monotonic() - began
+        telemetry.call_ended(command.name.partition(":")[0], outcome.get("e", {}).get("code", "ok"), seconds)
+        self.complete(command.cid, {**outcome, "ms": round(seconds * 1000)})
 
     def _doubt(self, command: Command) -> None:
         """Its outcome is not known, and it is not safe to repeat: a person or the program decides."""

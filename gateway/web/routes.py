@@ -25,10 +25,16 @@ def routes(services: Services, mcp: McpEndpoint) -> list[BaseRoute]:
         problems = {part: problem for part, problem in (await services.health()).items() if problem is not None}
         return json_response({"ready": not problems, "problems": problems}, status=503 if problems else 200)
 
+    async def metrics(request: Request) -> Response:
+        upstreams = {one.name: one.state == "ready" for one in services.upstreams.status()}
+        telemetry.parts(store=(await services.health()).get("store") is None, upstreams=upstreams)
+        content, media_type = telemetry.exposition()
+        return Response(content, media_type=media_type)
+
     return [
         Route("/healthz", _alive),
         Route("/readyz", ready),
-        Route("/metrics", _metrics),
+        Route("/metrics", metrics),
         Route("/mcp", mcp),
         Route("/mcp/", mcp),
         Route(PREFIX + "/openapi.json", _openapi),
@@ -39,11 +45,6 @@ def routes(services: Services, mcp: McpEndpoint) -> list[BaseRoute]:
 
 async def _alive(request: Request) -> Response:
     return json_response({"alive": True})
-
-
-async def _metrics(request: Request) -> Response:
-    content, media_type = telemetry.exposition()
-    return Response(content, media_type=media_type)
 
 
 async def _openapi(request: Request) -> Response:

@@ -86,6 +86,7 @@ class Connection(HttpToolsProtocol):
         self._size = 0
         self._over = False
 
+    # The narrower type is uvicorn's own.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._address = self.client[0] if self.client else ""

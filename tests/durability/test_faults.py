@@ -167,7 +167,7 @@ async def test_a_call_that_is_late_after_its_check_is_checked_again(
         await check(work)
         if not late:
             late.append(True)
-            # The whole process stands still.
+            # The whole process stands still, for longer than a check holds: that is the fault.
             time.sleep(0.3)
 
     monkeypatch.setattr(Work, "_check_alive", slowly)

@@ -10,7 +10,6 @@ import pytest
 import pytest_asyncio
 
 from gateway.service import drive as drives
-from gateway.service import legs
 from gateway.store import keys
 from tests.live import Live
 
@@ -52,9 +51,9 @@ async def test_a_run_goes_on_as_another_and_its_client_follows(gateway: Live) ->
     shown = (await gateway.services.runs.show(await gateway.principal(), first)).as_dict()
     assert (shown["status"], "result" in shown) == ("completed", False)
     assert [(step["kind"], step["state"]) for step in shown["steps"]] == [("tool", "done"), ("continue", "open")]
-    second = legs.next_id(first)
-    assert (await record(gateway, second))["continued_as"] == legs.next_id(second)
-    assert last["continues"] == legs.next_id(second)
+    second = keys.next_run_id(first)
+    assert (await record(gateway, second))["continued_as"] == keys.next_run_id(second)
+    assert last["continues"] == keys.next_run_id(second)
     entries = await gateway.services.floor.journal.entries(second)
     assert entries[0].data["continued"] == {"v": {"n": 1}} and entries[0].data["continues"] == first
     assert (await gateway.services.audit.verify())["ok"]
@@ -87,7 +86,7 @@ async def test_the_record_of_the_first_leg_stays_until_the_last_has_ended(gatewa
     code = 'const n = continued ?? 0; if (n < 2) await continueWith(n + 1); await waitFor("go"); return n'
     run = await gateway.execute(code)
     client = gateway.services.floor.client
-    first, second = keys.run(run["first"]), keys.journal(legs.next_id(run["first"]))
+    first, second = keys.run(run["first"]), keys.journal(keys.next_run_id(run["first"]))
     assert (await record(gateway, run["first"]))["continued_as"] == run["run_id"]
     async with asyncio.timeout(5):
         while await client.send("TTL", second) < 0:

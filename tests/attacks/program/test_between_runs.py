@@ -72,7 +72,7 @@ async def ran(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ran]:
             pids.append(process.pid)
             return process
 
-        gateway.services.floor.pool.acquire = noting  # type: ignore[method-assign]
+        gateway.services.floor.pool.acquire = noting  # type: ignore[method-assign]  # to learn the pids
         leave = "const g: any = globalThis;\n" + "\n".join(f"{text};" for text, _ in LEFTOVERS.values())
         look = _program({name: text for name, (_, text) in LEFTOVERS.items()})
         left: dict[str, Any] = {}

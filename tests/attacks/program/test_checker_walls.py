@@ -91,7 +91,7 @@ def test_it_keeps_its_own_folder_and_no_file_outside_has_changed(got: dict[str, 
 
 @pytest.mark.parametrize("engine", ["auto", "deno"])
 async def test_the_checker_that_runs_is_behind_them(tmp_path: Path, engine: str) -> None:
-    checker = Checker(data_dir=tmp_path, engine=engine)  # type: ignore[arg-type]
+    checker = Checker(data_dir=tmp_path, engine=engine)  # type: ignore[arg-type]  # a Literal, by parameter
     await checker.start()
     pid = checker.stats.pid
     status = Path(f"/proc/{pid}/status").read_text()
