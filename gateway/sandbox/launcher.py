@@ -34,12 +34,13 @@ from typing import Any
 from gateway.sandbox import walls
 
 WATCH_SECONDS = 0.1
-BUSY_SECONDS = 0.3
-_BUSY_NICE = 10
+BUSY = ((0.3, 10), (3.0, 19))
+"""(CPU seconds, niceness): how far a program gives way that has computed for so long."""
 _STDERR_TAIL = 4_000
 _MAX_DESCRIPTORS = 64
 _MAX_OPEN = 65_536
 _STATUS = "/proc/{}/status"
+_AUTOGROUP = "/proc/{}/autogroup"
 _RESIDENT = re.compile(rb"^Rss(?:Anon|Shmem):\s*(\d+) kB$", re.MULTILINE)
 
 
@@ -69,7 +70,7 @@ class _Child:
     stderr: int
     watched: bool = False
     over: bool = False
-    gives_way: bool = False
+    nice: int = 0
 
 
 @dataclass(slots=True)
@@ -171,7 +172,7 @@ class Launcher:
 
     def _watch(self) -> None:
         """Kill what is over its memory: resident pages that no file backs, so ArrayBuffers count and Deno does not.
-        What has computed for `BUSY_SECONDS` gives way to the gateway and to programs that begin."""
+        What has computed for long gives way to the gateway and to programs that begin."""
         now = time.monotonic()
         if now < self._next_watch:
             return
@@ -180,10 +181,11 @@ class Launcher:
             if child.watched and not child.over and resident_bytes(child.pid) > self._order.memory_bytes:
                 child.over = True
                 _kill(child.pid)
-            if child.watched and not child.gives_way and _cpu_seconds(child.pid) > BUSY_SECONDS:
-                child.gives_way = True
-                with suppress(OSError):
-                    os.setpriority(os.PRIO_PGRP, child.pid, _BUSY_NICE)
+            if child.watched and child.nice < BUSY[-1][1]:
+                computed = _cpu_seconds(child.pid)
+                nice = max((nice for seconds, nice in BUSY if computed > seconds), default=0)
+                if nice > child.nice and _give_way(child.pid, nice):
+                    child.nice = nice
 
     def _reap(self) -> None:
         while self._children:
@@ -201,6 +203,21 @@ class Launcher:
             self._control.sendall(json.dumps(message).encode() + b"\n")
         except (BrokenPipeError, ConnectionResetError):
             return  # The gateway is gone; the next read says so.
+
+
+def _give_way(pid: int, nice: int) -> bool:
+    """Whether the process runs at `nice` now; if not, ask again. Each process leads a session, and where the kernel
+    shares processors among sessions (autogroup), niceness counts within one only: the session's is set too."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PGRP, pid, nice)
+    try:
+        with open(_AUTOGROUP.format(pid), "w") as group:
+            group.write(str(nice))
+    except BlockingIOError:
+        return False  # The kernel takes a few a second.
+    except OSError:
+        pass  # The process is gone, or nothing is shared that way here.
+    return True
 
 
 def resident_bytes(pid: int) -> int:

@@ -183,6 +183,20 @@ async def test_a_launcher_that_is_killed_is_replaced(sandbox_dir: Path) -> None:
         await process.kill()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing watches processes elsewhere")
+async def test_a_spinning_program_gives_way_to_all_others(sandbox_dir: Path) -> None:
+    async with fresh(sandbox_dir) as pool:
+        process = await pool.acquire()
+        running = asyncio.ensure_future(Talk(process).start(body("while (true) {}")))
+        await until(lambda: os.getpriority(os.PRIO_PROCESS, process.pid) >= 10)
+        shared = Path(f"/proc/{process.pid}/autogroup")
+        if shared.exists():
+            # The niceness of its session: the process's own counts only among those of the same session.
+            await until(lambda: int(shared.read_text().split()[-1]) >= 10)
+        await process.kill()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 def _parent(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import json
 import os
 import random
 import shutil
@@ -143,10 +144,11 @@ class Soak:
         self._programs = programs
         self._numbers = itertools.count(1)
         self._offsets = [0] * len(gates)
+        self._read = 0
+        self._events: Counter[str] = Counter()
         self.found = Findings()
 
     async def round(self, kind: str, *, pushed: bool) -> None:
-        before = len(launch.recorded(self._recorded))
         tokens, target = await self._tokens(kind)
         other = (await self._issue("bystander"))["token"]
         beside = await self._gates[0].execute(other, PROGRAMS["hibernated"], 0.5)
@@ -172,7 +174,7 @@ class Soak:
         self.found.returned[pushed].append(returned - began)
         await self._after(kind, started, tokens, returned)
         await self._bystander(kind, beside["run_id"], other)
-        await self._check_upstream(kind, before)
+        await self._check_upstream(kind)
         await self._listening(True)
         self.found.rounds += 1
 
@@ -311,18 +313,28 @@ class Soak:
             self._expect(after.get("result") is True, f"{kind}: the bystander got {after}")
             await gate.api("POST", f"/runs/{run_id}/cancel")
 
-    async def _check_upstream(self, kind: str, before: int) -> None:
+    def _upstream_events(self) -> Counter[str]:
+        """What the upstream has seen so far: its events by name, and `tool`, the calls that it got."""
+        with self._recorded.open("rb") as file:
+            file.seek(self._read)
+            whole, newline, _ = file.read().rpartition(b"\n")
+        self._read += len(whole + newline)
+        for one in map(json.loads, whole.splitlines()):
+            self._events.update([one["event"]] if "event" in one else ["tool"] if "tool" in one else [])
+        return self._events
+
+    async def _check_upstream(self, kind: str) -> None:
         """The upstream got no more than was stamped, and was told to give up what it was at."""
 
         async def given_up() -> bool:
-            events = Counter(one.get("event") for one in launch.recorded(self._recorded))
+            events = self._upstream_events()
             return events["slow began"] == events["slow cancelled"]
 
         await self._until(given_up, f"{kind}: the upstream was not told to give up its calls")
-        got = sum("tool" in event for event in launch.recorded(self._recorded))
         for index, gate in enumerate(self._gates):
             stamps, self._offsets[index] = gate.stamps(self._offsets[index])
             self.found.sent += len(stamps)
+        got = self._upstream_events()["tool"]
         self._expect(got <= self.found.sent, f"{kind}: the upstream got {got} calls, {self.found.sent} were stamped")
 
     async def _until(self, true: Any, otherwise: Any) -> None:
