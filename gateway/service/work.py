@@ -24,8 +24,10 @@ Outcome = Mapping[str, JSON]
 """Of one command, as the journal has it: `{"v": value}` or `{"e": error}`."""
 
 
-SENDS = 3
-"""How often a call that is safe to repeat is sent while its answers get lost."""
+RESENT_AFTER = (0.1, 0.5)
+"""Seconds: a call that is safe to repeat is sent again this long after its answer got lost. A server that is being
+restarted is back by then, or gives a clear refusal."""
+SENDS = 1 + len(RESENT_AFTER)
 
 
 class Revoked(Exception):
@@ -226,22 +228,24 @@ class Work:
             self.wake()
 
     async def _tool(self, command: Command, ticket: calls.Ticket) -> None:
-        began, outcome, sends = time.monotonic(), None, 0
-        while outcome is None:
+        began, outcome = time.monotonic(), None
+        for pause in (*RESENT_AFTER, 0):
             try:
                 checks = self._check_alive, self._may_go
                 outcome = await calls.call_tool(self._floor, self._job, command, ticket.limits, *checks)
+                break
             except Revoked:
                 # It is the end of the run, and nothing that its program could catch.
                 self._revoked = True
                 self.wake()
                 return
             except calls.AnswerLost as lost:
-                sends += 1
                 if self._pen.history.calls[command.cid].data.get("class") == replay.UNSAFE:
                     self._doubt(command)
                     return
-                outcome = lost.outcome if sends == SENDS else None
+                outcome = lost.outcome
+                await asyncio.sleep(pause)
+        assert outcome is not None
         seconds = time.monotonic() - began
         telemetry.call_ended(command.name.partition(":")[0], outcome.get("e", {}).get("code", "ok"), seconds)
         self.complete(command.cid, {**outcome, "ms": round(seconds * 1000)})

@@ -20,6 +20,7 @@ from gateway.engine import chain
 from gateway.engine.replay import UNSAFE, Call, History, read
 from gateway.errors import NotFound
 from gateway.sandbox.pool import ProcessPool
+from gateway.service.work import SENDS
 from gateway.store import keys
 from gateway.store.journal import Journal
 from gateway.store.modules import Modules
@@ -262,7 +263,9 @@ class Round:
             await self._world.ask_store(("RPUSH", keys.inbox(str(run.run_id)), message))
 
     def _misbehave(self, what: str) -> None:
-        for _ in range(self._rng.randint(1, 3)):
+        # As often as one call may lose its answer and be sent again: once more is an honest failure (`test_faults`).
+        self._world.upstream.forget_orders()
+        for _ in range(self._rng.randint(1, SENDS - 1)):
             self._world.upstream.order(what)
 
     # --- people ------------------------------------------------------------------------------------------------
