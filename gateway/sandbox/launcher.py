@@ -34,8 +34,9 @@ from typing import Any
 from gateway.sandbox import walls
 
 WATCH_SECONDS = 0.1
-BUSY = ((0.3, 10), (3.0, 19))
-"""(CPU seconds, niceness): how far a program gives way that has computed for so long."""
+BUSY = ((0.0, 5), (0.3, 10), (3.0, 19))
+"""(CPU seconds, niceness): how far a program gives way that has computed for so long. Where there are more programs
+than processors, each does so sooner by as much: the gateway and its store must get to answer, and to stop them."""
 _STDERR_TAIL = 4_000
 _MAX_DESCRIPTORS = 64
 _MAX_OPEN = 65_536
@@ -177,12 +178,13 @@ class Launcher:
         if now < self._next_watch:
             return
         self._next_watch = now + WATCH_SECONDS
+        crowd = max(1.0, sum(child.watched for child in self._children.values()) / (os.cpu_count() or 1))
         for child in self._children.values():
             if child.watched and not child.over and resident_bytes(child.pid) > self._order.memory_bytes:
                 child.over = True
                 _kill(child.pid)
             if child.watched and child.nice < BUSY[-1][1]:
-                computed = _cpu_seconds(child.pid)
+                computed = _cpu_seconds(child.pid) * crowd
                 nice = max((nice for seconds, nice in BUSY if computed > seconds), default=0)
                 if nice > child.nice and _give_way(child.pid, nice):
                     child.nice = nice

@@ -42,7 +42,7 @@ ODD = Path(launch.__file__).parent / "odd.py"
 STATES = ("spins", "calls", "in a call", "streams", "hibernated", "queued", "checked")
 PROGRAMS = {
     "spins": "while (true) {}",
-    "calls": "for (;;) { await tools.odd.pid({}); await sleep(30); }",
+    "calls": "for (;;) { await tools.odd.pid({}); await sleep(150); }",
     "in a call": "return await tools.odd.slow({ n: NUMBER })",
     "streams": "for (;;) { progress(1); await sleep(200); }",
     "hibernated": 'await waitFor("go"); await tools.odd.pid({}); return 1',
@@ -341,7 +341,7 @@ class Soak:
         try:
             async with asyncio.timeout(SETTLES_SECONDS + 4 * self._programs):
                 while not await true():
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(0.05)
         except TimeoutError:
             self._expect(False, otherwise if isinstance(otherwise, str) else otherwise())
 
