@@ -44,8 +44,9 @@ class Store(Embedded):
         self.torn = False
 
     async def _spawn(self) -> None:
-        if self.torn:
-            self.torn = False
+        torn, self.torn = self.torn, False
+        # One that met a full disk first has its torn end already, and nobody wrote on.
+        if torn and self._process is not None and self._process.returncode == -signal.SIGKILL:
             newest = max((self._folder / "appendonlydir").glob("*.incr.aof"), key=lambda file: file.stat().st_mtime)
             with newest.open("ab") as file:
                 file.write(b"*3\r\n$3\r\nSET\r\n$4\r\ntorn\r\n$10\r\nha")
