@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from gateway.config.base import Model
-from gateway.config.quantities import Duration, HttpUrl, Seconds
+from gateway.config.quantities import Duration, FilePath, HttpUrl, Seconds
 
 SYSLOG_SCHEMES = ("udp", "tcp", "tls", "unix")
 
@@ -17,7 +17,7 @@ SYSLOG_SCHEMES = ("udp", "tcp", "tls", "unix")
 class JsonlSettings(Model):
     """Files with one record on each line, rotated by size."""
 
-    folder: Path = Field(default=Path("audit"), description="Where the files are, relative to `data_dir`.")
+    folder: FilePath = Field(default=Path("audit"), description="Where the files are, relative to `data_dir`.")
     max_mb: int = Field(default=64, ge=1, le=65_536, description="A file that has reached this size is closed.")
     keep: int = Field(default=0, ge=0, le=100_000, description="Closed files kept, the latest; `0` keeps all.")
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import Field
 
 from gateway.config.base import Model
+from gateway.config.quantities import FilePath
 
 
 class KeySettings(Model):
     """Keys as text are meant to come from the environment: `tokens: ${GATEWAY_TOKEN_KEYS}`."""
 
-    folder: Path | None = Field(
+    folder: FilePath | None = Field(
         default=None,
         description="Folder (0700) of key files (0600), relative to this file, which replicas may share. "
         "Absent: `keys` in `data_dir`.",

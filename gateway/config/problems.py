@@ -28,7 +28,9 @@ _EXPECTED = {
     "int_parsing": "expected a whole number",
     "int_type": "expected a whole number",
     "model_type": "expected a mapping of keys",
+    "string_too_short": "expected a text that is not empty",
     "string_type": "expected a text",
+    "too_short": "expected a list that is not empty",
     "tuple_type": "expected a list",
 }
 """Pydantic's names of mistakes in the words of this file; for all others its own sentence serves."""

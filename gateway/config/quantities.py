@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -68,6 +69,12 @@ def _one_or_many(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+def _not_blank(value: object) -> object:
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("expected a path; the file's own folder is '.'")
+    return value
+
+
 def _server_name(name: str) -> str:
     if not 0 < len(name) <= 64 or _NAME_BREAKERS.search(name) or name != name.strip():
         raise ValueError("a server's name has 1 to 64 characters, without ':', '*', '?' and without blanks at its ends")
@@ -88,6 +95,11 @@ Duration = Annotated[int, BeforeValidator(lambda value: round(seconds(value))), 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 """A list of texts; a single text stands for a list of one."""
+
+FilePath = Annotated[Path, BeforeValidator(_not_blank)]
+"""An empty one, such as that of a variable without a value, is nobody's wish for the folder of the file."""
+
+FilePaths = Annotated[tuple[Annotated[str, AfterValidator(_not_blank)], ...], BeforeValidator(_one_or_many)]
 
 ServerName = Annotated[str, AfterValidator(_server_name)]
 PlainName = Annotated[str, AfterValidator(_plain_name)]

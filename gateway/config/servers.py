@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from gateway.config.base import Model
-from gateway.config.quantities import HttpUrl, Seconds, Words
+from gateway.config.quantities import FilePath, FilePaths, HttpUrl, Seconds, Words
 
 Transport = Literal["stdio", "http", "sse"]
 _TRANSPORTS: dict[str, Transport] = {
@@ -62,7 +61,7 @@ class ServerConfig(Model):
     command: str | None = Field(default=None, min_length=1, description="The program to start, found on the `PATH`.")
     args: tuple[str, ...] = Field(default=(), repr=False, description="Its arguments.")
     env: dict[str, str] = Field(default={}, repr=False, description="Environment of the program, beside a small base.")
-    cwd: Path | None = Field(
+    cwd: FilePath | None = Field(
         default=None, description="Its working folder, relative to this file. Absent: the gateway's own working folder."
     )
     url: HttpUrl | None = Field(
@@ -107,8 +106,8 @@ class ServerConfig(Model):
         default=False,
         description="Start the command behind the kernel's walls, where there are some, with a folder of its own.",
     )
-    sandbox_read: Words = Field(default=(), description="What it may read there besides, relative to this file.")
-    sandbox_write: Words = Field(default=(), description="What it may write there besides, relative to this file.")
+    sandbox_read: FilePaths = Field(default=(), description="What it may read there besides, relative to this file.")
+    sandbox_write: FilePaths = Field(default=(), description="What it may write there besides, relative to this file.")
     sandbox_network: bool = Field(default=True, description="`false`: no network there.")
 
     @property

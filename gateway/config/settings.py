@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from gateway.config.audit import AuditSettings
 from gateway.config.base import Model
 from gateway.config.keys import KeySettings
-from gateway.config.quantities import Duration, HttpUrl, IssuerUrl, Words
+from gateway.config.quantities import Duration, FilePath, HttpUrl, IssuerUrl, Words
 
 RELOADABLE: dict[str, Any] = {"reload": True}
 """Marks a setting that a running gateway takes over when the file changes; all others need a restart."""
@@ -114,7 +114,7 @@ class ExchangeConfig(Model):
         "begins with `/` is a JSON pointer. Of a list, one element must fit.",
     )
     ttl: Duration = Field(default=3_600, description="Lifetime of the token that they get.")
-    jwks: Path | None = Field(
+    jwks: FilePath | None = Field(
         default=None, description="File with the issuer's public keys (JWK Set), if it cannot be asked for them."
     )
 
@@ -124,10 +124,10 @@ class GatewaySettings(Model):
     public_url: HttpUrl | None = Field(
         default=None, description="The address clients use, when it is not `listen`: scheme, host and port."
     )
-    tls_cert: Path | None = Field(
+    tls_cert: FilePath | None = Field(
         default=None, description="Certificate chain (PEM) to serve TLS, relative to this file."
     )
-    tls_key: Path | None = Field(default=None, description="Its private key (PEM).")
+    tls_key: FilePath | None = Field(default=None, description="Its private key (PEM).")
     trusted_proxies: Words = Field(
         default=(),
         description="Addresses or networks of the reverse proxies whose `X-Forwarded-*` headers are believed.",
@@ -144,7 +144,7 @@ class GatewaySettings(Model):
         repr=False,
         description="Redis 7.2+ or Valkey 8+. Absent: an embedded Valkey in the data folder.",
     )
-    data_dir: Path = Field(
+    data_dir: FilePath = Field(
         default=Path(".gateway"), description="Keys and data of this gateway, relative to this file."
     )
     pool_size: int = Field(default=4, ge=0, le=1_000, description="Program processes kept started and ready.")

@@ -27,6 +27,7 @@ _NAMED = {
     "Seconds": "duration",
     "Duration": "duration",
     "Words": "text or list of texts",
+    "FilePaths": "path or list of paths",
     "HttpUrl": "URL",
     "IssuerUrl": "URL",
     "Minute": "`HH:MM`",
