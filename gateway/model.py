@@ -74,7 +74,7 @@ class Catalog:
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """One line of `gateway servers check`. `latency_ms` is the last initialize-to-listed time."""
+    """One line of `gateway servers check`. `latency_ms` is how long the server last took to list its tools."""
 
     name: str
     state: str
@@ -205,34 +205,3 @@ class Lease:
     owner: str
     epoch: int
     expires_at_monotonic: float
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """The record of a run beside its journal. `fields` that are not known yet are None."""
-
-    id: str
-    tenant: str
-    token_id: str
-    agent: str
-    sid: str
-    session: str
-    chain: tuple[str, ...]
-    status: RunStatus
-    created_at: int
-    updated_at: int
-    code: str
-    module_hash: str
-    epoch: int = 0
-    length: int = 0
-    result: JSON = None
-    error: Mapping[str, JSON] | None = None
-    waiting: Waiting | None = None
-    logs: tuple[str, ...] = ()
-    warnings: tuple[Diagnostic, ...] = ()
-    diagnostics: tuple[Diagnostic, ...] = ()
-    omitted: Mapping[str, JSON] = field(default_factory=dict)
-    emitted: tuple[JSON, ...] = ()
-    tool_calls: int = 0
-    duration_ms: int = 0
-    replays: int = 0

@@ -189,7 +189,6 @@ class Connection:
         wire = self._wire()
         wire.clean = self._clean
         watch = Watch(self._list, seconds=self.config.connect_timeout_seconds)
-        began = time.monotonic()
         try:
             async with asyncio.timeout(self.config.connect_timeout_seconds) as deadline:
                 await wire.open()
@@ -205,7 +204,6 @@ class Connection:
                         await wire.initialized.wait()
                     await self._list(session)
                     deadline.reschedule(None)
-                    self._latency_ms = round((time.monotonic() - began) * 1000, 1)
                     self._ready(session)
                     await watch.run(session, client)
         except TimeoutError:
@@ -271,7 +269,9 @@ class Connection:
             pass
 
     async def _list(self, session: Session) -> None:
+        began = time.monotonic()
         raw_tools, cut = await session.list_tools()
+        self._latency_ms = round((time.monotonic() - began) * 1000, 1)
         listing = catalog.build(self.name, self.config, self.scrubber.value(raw_tools))
         session.listed(listing.tools)
         skipped = [*listing.skipped[:_SKIPPED_SHOWN], *([cut] if cut is not None else [])]
