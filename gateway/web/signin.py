@@ -20,6 +20,7 @@ TO_PROVIDER = f"{SIGN_IN}/provider"
 def routes(getting_in: GettingIn, pages: Pages) -> list[BaseRoute]:
     views = _Views(getting_in, pages)
     return [
+        Route("/", pages.endpoint(views.start), methods=["GET"]),
         Route(HOME, pages.endpoint(views.home), methods=["GET"]),
         Route(SIGN_IN, pages.endpoint(views.show), methods=["GET"]),
         Route(SIGN_IN, pages.endpoint(views.with_code), methods=["POST"]),
@@ -37,6 +38,10 @@ class _Views:
         self._authorizations = getting_in.authorizations
         self._floor = getting_in.floor
         self._pages = pages
+
+    async def start(self, request: Request) -> Response:
+        """Whoever opens the address that the gateway printed."""
+        return redirect(HOME)
 
     async def home(self, request: Request) -> Response:
         """Who is signed in, which agents are theirs, and what they have connected."""

@@ -44,6 +44,13 @@ async def test_every_page_is_closed_to_scripts_frames_and_caches(gate: Gate) -> 
         assert (answer.status, answer.content_type) == (200, "text/css")
 
 
+async def test_nobody_is_left_without_a_way_on(gate: Gate) -> None:
+    status, path, page = await gate.open("/")
+    assert (status, path) == (200, "/ui/sign-in?then=%2Fui%2F"), "the address alone leads in"
+    status, _, page = await gate.send(path, page, code="BCDF-GHJK-LMNP")
+    assert status == 401 and '<a href="/ui/">' in page
+
+
 @pytest.mark.parametrize(
     ("redirect_uri", "source"),
     [
