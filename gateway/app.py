@@ -70,7 +70,7 @@ from gateway.web.binding import listen, owned
 from gateway.web.guard import Guard
 from gateway.web.mcp import McpEndpoint
 from gateway.web.rates import TokenRates
-from gateway.web.routes import routes
+from gateway.web.routes import nothing_there, routes
 from gateway.web.server import server
 from gateway.web.sites import Sites
 
@@ -303,7 +303,7 @@ def web_app(services: Services) -> tuple[ASGIApp, McpEndpoint]:
             *documents,
             *oauth.routes(services.getting_in, admin_key=services.admin_key),
         ],
-        exception_handlers={GatewayError: challenge.on_error},
+        exception_handlers={GatewayError: challenge.on_error, 404: nothing_there},
     )
     app = TokenRates(app, settings.requests)
     app = BearerAuth(app, resolve=services.tokens.resolve, challenge=challenge, admin_key=services.admin_key)

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import click
 
 from gateway.cli.output import Command, emit, json_option, note
-from gateway.cli.programs import print_findings
+from gateway.cli.programs import print_findings, read
 from gateway.cli.remote import config_option, find
 from gateway.engine.program import parse
 from gateway.errors import UsageError
@@ -35,7 +35,7 @@ def command(
     file: TextIO, types: Path | None, agent: str | None, config_path: Path, url: str | None, as_json: bool
 ) -> None:
     """Type-check the TypeScript program in FILE (- for stdin). Exits with 1 when it would be rejected."""
-    code = file.read()
+    code = read(file)
     if types is not None:
         found = asyncio.run(_check(code, _declarations(types)))
     else:

@@ -25,14 +25,19 @@ def command(client: str, agent: str | None, write: bool, config_path: Path) -> N
     """Show, or with --write put in its place, what CLIENT needs. A client that speaks HTTP gets a new token."""
     config = load(config_path)
     agent = agent or only_agent(config)
+    if agent not in config.agents:
+        raise UsageError(f"There is no agent '{agent}'.", fix=f"The file has: {', '.join(config.agents)}.")
     where = known(Path.home(), Path.cwd())[client]
+    path = next((file for file in where.files if file.exists()), where.files[0])
+    settings = _settings(path, where.key) if write else {}  # before a token is issued in vain
     entry = _entry(where, config, config_path, agent)
-    if write and client != "claude-code":
-        _write(where, entry)
-    elif client == "claude-code":
+    if client == "claude-code":
         click.echo(claude_command(entry["url"], entry["headers"]["Authorization"].removeprefix("Bearer ")))
+    elif write:
+        settings[where.key][NAME] = entry
+        _write(path, settings)
     else:
-        note(f"Add this to {where.files[0]} (or let --write do it):")
+        note(f"Add this to {path} (or let --write do it):")
         click.echo(snippet(entry, where.key))
 
 
@@ -52,12 +57,17 @@ def _entry(where: Client, config: Config, config_path: Path, agent: str) -> dict
     return http_entry(f"{config.gateway.base_url}/mcp", issued["token"])
 
 
-def _write(where: Client, entry: dict[str, Any]) -> None:
-    path = next((file for file in where.files if file.exists()), where.files[0])
+def _settings(path: Path, key: str) -> dict[str, Any]:
+    """The client's own, with a place for the gateway. Raises UsageError."""
     settings = read_settings(path) if path.exists() else {}
+    if not isinstance(settings.setdefault(key, {}), dict):
+        raise UsageError(f"{path}: `{key}` is no mapping of servers.", fix="Mend it, or leave out --write.")
+    return settings
+
+
+def _write(path: Path, settings: dict[str, Any]) -> None:
     if path.exists():
         path.with_suffix(path.suffix + ".bak").write_bytes(path.read_bytes())
-    settings.setdefault(where.key, {})[NAME] = entry
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     note(f"Written to {path}. Restart the client.")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
+import orjson
 
 from gateway.cli.output import Command, emit, json_option, note
 from gateway.cli.remote import Api, segment, with_api
@@ -18,7 +18,7 @@ class _JsonOrText(click.ParamType[Any]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
-            return json.loads(value)
+            return orjson.loads(value)
         except ValueError:
             return value
 
@@ -79,16 +79,17 @@ def signal(api: Api, run_id: str, event: str, payload: Any, as_json: bool) -> No
 
 @click.command(cls=Command)
 @_run_id
-@click.option("--retry", "choice", flag_value="retry", help="Send the call again.")
-@click.option("--fail", "choice", flag_value="fail", help="Let it have failed.")
+@click.option("--retry", is_flag=True, help="Send the call again.")
+@click.option("--fail", is_flag=True, help="Let it have failed.")
 @click.option("--supply", type=_VALUE, metavar="VALUE", help="Let it have returned VALUE (JSON, or else a text).")
 @_cid
 @json_option
 @with_api
-def resolve(api: Api, run_id: str, choice: str | None, supply: Any, cid: int | None, as_json: bool) -> None:
+def resolve(api: Api, run_id: str, retry: bool, fail: bool, supply: Any, cid: int | None, as_json: bool) -> None:
     """Decide about a call that was sent and whose outcome is not known."""
     supplied = click.get_current_context().get_parameter_source("supply") is click.core.ParameterSource.COMMANDLINE
-    if (choice is None) != supplied:
+    choices = [name for name, given in (("retry", retry), ("fail", fail), ("supply", supplied)) if given]
+    if len(choices) != 1:
         raise click.UsageError("Give one of --retry, --fail, --supply VALUE.")
-    body = {"choice": choice or "supply", "value": supply, "cid": cid}
+    body = {"choice": choices[0], "value": supply, "cid": cid}
     _tell(api, run_id, "resolution", body, as_json=as_json)

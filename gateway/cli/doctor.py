@@ -9,6 +9,7 @@ import click
 
 from gateway.cli.output import Command, emit, json_option, note
 from gateway.cli.remote import config_option, find
+from gateway.config.environment import gateway_url
 from gateway.config.load import load
 from gateway.errors import GatewayError
 
@@ -34,7 +35,7 @@ def command(config_path: Path, url: str | None, as_json: bool) -> None:
 
 def _configuration(config_path: Path, url: str | None) -> list[dict[str, Any]]:
     """The file is only of interest where it says which gateway is meant."""
-    if url is not None:
+    if (url or gateway_url()) is not None:
         return []
     try:
         config = load(config_path)

@@ -30,7 +30,7 @@ def command(source: str | None, config_path: Path) -> None:
     Nothing is started. A server whose name is taken already is left as it is.
     """
     found = _servers(source)
-    present = set(read(config_path).value.get("mcpServers") or {}) if config_path.exists() else set()
+    present = _present(config_path)
     fresh = {name: entry for name, entry in found.items() if name not in present}
     for name in found.keys() & present:
         note(f"{name}: there already, left as it is.")
@@ -43,6 +43,16 @@ def command(source: str | None, config_path: Path) -> None:
         load(config_path)
     except ConfigError as error:
         note(f"It needs your attention: {error}")
+
+
+def _present(config_path: Path) -> set[str]:
+    """The servers that the configuration has. Raises ConfigError."""
+    if not config_path.exists():
+        return set()
+    servers = read(config_path).value.get("mcpServers") or {}
+    if not isinstance(servers, dict):
+        raise ConfigError(f"{config_path}: `mcpServers` is no mapping of servers.", fix="Correct it.")
+    return set(servers)
 
 
 def _servers(source: str | None) -> dict[str, dict[str, Any]]:

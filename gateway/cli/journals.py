@@ -33,7 +33,7 @@ _SHOWN = 100
 def tail(api: Api, run_id: str | None, as_json: bool) -> None:
     """What run ID writes into its journal, from its beginning until it ends; without an ID, what all runs write from
     now on. With --json, one document on each line."""
-    for entry in api.lines(f"/runs/{segment(run_id)}/tail" if run_id else "/runs/tail"):
+    for entry in api.lines("/runs/tail" if run_id is None else f"/runs/{segment(run_id)}/tail"):
         click.echo(orjson.dumps(entry) if as_json else _line(entry))
 
 

@@ -21,16 +21,32 @@ class Misused(click.ClickException):
 
 
 class Command(click.Command):
-    """A command whose GatewayErrors become a message, and with `--json` a document too."""
+    """A command whose errors become a message, and with `--json` a document too."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except GatewayError as error:
+        except (GatewayError, OSError, UnicodeError) as error:
+            told = _in_words(error)
+            if told is None:
+                raise
             if ctx.params.get("as_json"):
-                emit({"error": error.as_dict()})
-            failure = Misused if isinstance(error, UsageError) else click.ClickException
-            raise failure(str(error)) from error
+                emit({"error": told.as_dict()})
+            failure = Misused if isinstance(told, UsageError) else click.ClickException
+            raise failure(legible(str(told), _LONGEST)) from error
+
+
+def _in_words(error: Exception) -> GatewayError | None:
+    """What the one who typed the command can do something about; None for any other error."""
+    match error:
+        case GatewayError():
+            return error
+        case OSError(filename=str() as path, strerror=str() as reason):
+            return UsageError(f"{path}: {reason}.", fix="Name another file or folder.")
+        case UnicodeEncodeError():
+            return UsageError(f"{error.object!a} is not UTF-8.", fix="Write it as the terminal's encoding has it.")
+        case _:
+            return None
 
 
 class Group(click.Group):

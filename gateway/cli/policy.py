@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import click
+import orjson
 
 from gateway.cli.output import Group, emit, json_option, note, table
 from gateway.cli.remote import Api, with_api
@@ -51,12 +52,13 @@ def explain(api: Api, agent: str, tool: str, call: str, token_id: str | None, as
 
 def _arguments(text: str) -> Any:
     try:
+        orjson.loads(text)  # which takes no NaN, and nesting only as deep as the gateway does
         call = json.loads(text, object_pairs_hook=_without_duplicates)
     except ValueError as error:
         raise click.BadParameter(f"not JSON: {error}", param_hint="JSON") from error
-    if isinstance(call, dict) and list(call) == ["args"] and isinstance(call["args"], dict):
-        return call["args"]
-    return call
+    if not isinstance(call, dict):
+        raise click.BadParameter("expected the tool's arguments as a JSON object", param_hint="JSON")
+    return call["args"] if list(call) == ["args"] and isinstance(call["args"], dict) else call
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from gateway.cli.output import emit, note
 from gateway.cli.remote import Api, segment
+from gateway.errors import UsageError
 
 _STEP_SECONDS = 20.0
 """How long one request waits for the end; a run that takes longer is asked for again."""
+
+
+def read(file: TextIO) -> str:
+    """A program's text. Raises UsageError for what is none."""
+    try:
+        return file.read()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file.name} is not UTF-8 text: {error.reason}.", fix="Name a TypeScript file.") from error
 
 
 def finish(api: Api, run: dict[str, Any], *, as_json: bool, wait: float | None, name: str) -> None:

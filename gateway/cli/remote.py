@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ import click
 from gateway.config import Config
 from gateway.config.environment import admin_token, gateway_url
 from gateway.config.load import DEFAULT_PATH, load
-from gateway.errors import ConfigError, GatewayError, NotFound
+from gateway.errors import ConfigError, GatewayError, NotFound, Unauthenticated, UsageError
 from gateway.identity.keys import admin_key, admin_key_from_text
 from gateway.model import JSON
 
@@ -25,6 +26,8 @@ _ADDRESS = "address"
 """In the data folder: the URL of the gateway that was last started on it. `listen` in the file may say another one, or
 port 0."""
 
+_VISIBLE = re.compile(r"[!-~]+")
+"""Texts that fit into a request's first line and headers."""
 _PATIENCE_SECONDS = 30.0
 _EVERYWHERE = ("0.0.0.0", "::")
 
@@ -54,7 +57,7 @@ class Api:
         return self._request("GET", f"{path}?{urlencode(given)}" if given else path, None, patience)
 
     def post(self, path: str, body: JSON = None, *, patience: float = 0) -> Any:
-        return self._request("POST", path, json.dumps(body).encode(), patience)
+        return self._request("POST", path, json.dumps(body, ensure_ascii=False).encode(), patience)
 
     def delete(self, path: str, **query: JSON) -> Any:
         given = {name: value for name, value in query.items() if value is not None}
@@ -107,6 +110,11 @@ def _answer(url: str, status: int, content: bytes) -> Any:
         raise NotFound(f"What answers at {url} is not a gateway.", fix="Name the gateway with --url or -c.") from error
     if status < 400:
         return document
+    if status == Unauthenticated.status:
+        told = f"The gateway at {url} has another admin key."
+        raise Unauthenticated(
+            told, fix="Name it with --url and GATEWAY_ADMIN_TOKEN, or with -c the file that it serves."
+        )
     told = document.get("error", {})
     raise _error(told.get("code"))(told.get("message", f"The gateway answered {status}."))
 
@@ -122,7 +130,9 @@ def _kinds(base: type[GatewayError]) -> Iterator[type[GatewayError]]:
 
 
 def segment(text: str) -> str:
-    """A text as one segment of a path."""
+    """A text as one segment of a path. Raises UsageError."""
+    if not text:
+        raise UsageError("An id or a name is empty.", fix="The command's `list` shows those there are.")
     return quote(text, safe="")
 
 
@@ -148,11 +158,22 @@ def find(config_path: Path, url: str | None = None) -> Api:
     url = url or gateway_url()
     bearer = admin_token()
     if url is not None:
-        if bearer is None:
+        if bearer is None or not _VISIBLE.fullmatch(bearer):
             raise ConfigError(f"No bearer for {url}.", fix="Set GATEWAY_ADMIN_TOKEN to its admin key.")
-        return Api(url.rstrip("/"), bearer)
+        return Api(_checked(url).rstrip("/"), bearer)
     config = load(config_path)
     return Api(_announced(config), bearer or _admin_bearer(config))
+
+
+def _checked(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        possible = _VISIBLE.fullmatch(url) and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        possible = False
+    if not possible:
+        raise UsageError(f"{url!r} is not the address of a gateway.", fix="Write it as https://HOST:PORT.")
+    return url
 
 
 def _admin_bearer(config: Config) -> str:

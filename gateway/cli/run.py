@@ -7,7 +7,7 @@ from typing import TextIO
 import click
 
 from gateway.cli.output import Command, json_option
-from gateway.cli.programs import finish
+from gateway.cli.programs import finish, read
 from gateway.cli.remote import Api, with_api
 
 
@@ -20,5 +20,5 @@ from gateway.cli.remote import Api, with_api
 @with_api
 def command(api: Api, file: TextIO, agent: str | None, session: str, wait: float | None, as_json: bool) -> None:
     """Run the TypeScript program in FILE (- for stdin), and wait until it ends. Exits with 0 when it completed."""
-    run = api.post("/runs", {"code": file.read(), "agent": agent, "session": session})
+    run = api.post("/runs", {"code": read(file), "agent": agent, "session": session})
     finish(api, run, as_json=as_json, wait=wait, name=file.name)

@@ -9,7 +9,7 @@ import click
 from gateway.cli.decisions import answer, approve, deny, resolve, signal
 from gateway.cli.journals import export, replay, tail
 from gateway.cli.output import Group, emit, json_option, note, table
-from gateway.cli.programs import explain, finish, print_findings
+from gateway.cli.programs import explain, finish, print_findings, read
 from gateway.cli.remote import Api, segment, with_api
 
 _STATUSES = ("running", "waiting", "completed", "failed", "rejected", "cancelled", "revoked")
@@ -40,7 +40,7 @@ def list_(api: Api, as_json: bool, **query: Any) -> None:
         emit(runs)
         return
     rows = [{**run, "calls": run["stats"].get("tool_calls"), "why": explain(run)} for run in runs]
-    table(rows, ("run_id", "status", "agent", "session", "created", "calls", "why"), empty="No run yet.")
+    table(rows, ("run_id", "status", "agent", "session", "created", "calls", "why"), empty="No run.")
 
 
 @command.command()
@@ -103,7 +103,7 @@ def wait(api: Api, run_id: str, as_json: bool) -> None:
 @with_api
 def fork(api: Api, run_id: str, at: int, file: TextIO | None, session: str | None, as_json: bool) -> None:
     """Start a new run that has done all that run ID had done before step CID. What ID did is not done again."""
-    body = {"at": at, "code": None if file is None else file.read(), "session": session}
+    body = {"at": at, "code": None if file is None else read(file), "session": session}
     _started(api.post(f"/runs/{segment(run_id)}/fork", body), as_json=as_json)
 
 

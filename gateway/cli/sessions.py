@@ -31,7 +31,7 @@ def command() -> None:
 def list_(api: Api, as_json: bool, **query: Any) -> None:
     """Sessions, the latest first."""
     sessions = api.get("/sessions", **query)
-    emit(sessions) if as_json else table(sessions, _COLUMNS, empty="No session yet.")
+    emit(sessions) if as_json else table(sessions, _COLUMNS, empty="No session.")
 
 
 @command.command()

@@ -38,9 +38,13 @@ def issue(api: Api, agent: str, ttl: str | None, grants: tuple[str, ...], parent
 
 
 def _grant(text: str) -> dict[str, Any]:
-    """`server:glob[,glob…]`, or a server alone for all its tools."""
+    """A grant of `--grant`. Raises BadParameter for what would open more, or less, than it looks like."""
     server, _, tools = text.partition(":")
-    return {"server": server, "tools": tools.split(",") if tools else ["*"]}
+    names = [tool.strip() for tool in tools.split(",")]
+    if not server.strip() or not all(names):
+        told = f"{text!r} is not SERVER:TOOLS, such as git:git_log, 'git:git_log,git_show' or 'git:*'"
+        raise click.BadParameter(told, param_hint="--grant")
+    return {"server": server.strip(), "tools": names}
 
 
 @command.command("list")

@@ -19,7 +19,6 @@ from typing import Literal
 from gateway.engine.arguments import Call
 from gateway.engine.rules import Approval, Limit, Rule, compile_rule
 from gateway.engine.table import Table, Usage
-from gateway.errors import UsageError
 from gateway.model import JSON, Annotations, Grant, Principal, Tool
 
 _MOST_TOOLS = 4_096
@@ -181,18 +180,6 @@ def policy_hash(principal: Principal) -> str:
     compiled = compile(principal)
     sets = [",".join(sorted(rule.digest for rule in rules.rules)) for rules in (compiled.deny, *compiled.policies)]
     return hashlib.sha256(";".join(sets).encode()).hexdigest()
-
-
-def parse_grant_flag(text: str) -> Grant:
-    """`SERVER:TOOL[,TOOL…]`, globs allowed, as `--grant` takes it. Raises UsageError."""
-    server, colon, tools = text.partition(":")
-    names = tuple(tool.strip() for tool in tools.split(","))
-    if not colon or not server.strip() or not all(names):
-        raise UsageError(
-            f"{text!r} is not a grant.",
-            fix="Write SERVER:TOOL, such as git:git_log, git:git_* or 'git:git_log,git_show'.",
-        )
-    return Grant(server=server.strip(), tools=names)
 
 
 def _used_up(rule: Rule, usage: Usage) -> str | None:

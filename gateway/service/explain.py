@@ -23,6 +23,8 @@ async def explain(
     found = floor.upstreams.catalog.find(server, tool)
     if found is None:
         raise NotFound(f"There is no tool {server}:{tool}.", fix="`gateway servers list` tells more.")
+    if token_id is not None:
+        await tokens.show(token_id)
     principal = await tokens.entitled(agent) if token_id is None else await tokens.principal(token_id)
     if principal.agent != agent:
         raise UsageError(f"{token_id} is a token of {principal.agent}.", fix=f"Ask about {principal.agent}.")

@@ -184,7 +184,7 @@ OPERATIONS = (
     Operation("POST", "/servers/check", "Ask every upstream server now", check_servers),
     Operation(
         "POST",
-        "/servers/{server}/approve",
+        "/servers/{server:path}/approve",
         "Approve what a server lists now, where it drifted",
         approve_tools,
         ApproveTools,

@@ -24,6 +24,8 @@ from gateway.model import JSON, Principal
 from gateway.web.services import Services
 
 _REF = "#/components/schemas/{model}"
+_ANYTHING = ":path"
+"""After the name of a path's part: it may hold slashes, as names of servers and events do."""
 
 
 class Input(BaseModel):
@@ -134,7 +136,9 @@ def openapi(operations: Sequence[Operation], prefix: str) -> dict[str, JSON]:
     _, schemas = models_json_schema([(model, "validation") for model in ordered], ref_template=_REF)
     paths: dict[str, dict[str, JSON]] = {}
     for operation in operations:
-        paths.setdefault(prefix + operation.path, {})[operation.method.lower()] = _entry(operation, schemas["$defs"])
+        paths.setdefault(prefix + operation.path.replace(_ANYTHING, ""), {})[operation.method.lower()] = _entry(
+            operation, schemas["$defs"]
+        )
     return {
         "openapi": "3.1.0",
         "info": {"title": "MCP code gateway", "version": version("mcp-code-gateway")},
@@ -152,7 +156,8 @@ def _is_model(model: Any) -> bool:
 
 
 def _entry(operation: Operation, schemas: Mapping[str, Any]) -> dict[str, JSON]:
-    names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
+    path = operation.path.replace(_ANYTHING, "")
+    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
     parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
     if operation.query is not Nothing:
         query = schemas[operation.query.__name__]

@@ -10,11 +10,11 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from gateway import telemetry
-from gateway.errors import Forbidden
+from gateway.errors import Forbidden, NotFound
 from gateway.model import JSON
 from gateway.web.api import OPERATIONS, PREFIX
 from gateway.web.mcp import McpEndpoint
-from gateway.web.operations import json_response, openapi, route
+from gateway.web.operations import error_response, json_response, openapi, route
 from gateway.web.services import Services
 
 
@@ -41,6 +41,12 @@ def routes(services: Services, mcp: McpEndpoint) -> list[BaseRoute]:
         Route(PREFIX + "/agents/{agent}/mcp", _McpAsAgent(services, mcp)),
         *(route(operation, services, PREFIX) for operation in OPERATIONS),
     ]
+
+
+async def nothing_there(request: Request, error: Exception) -> Response:
+    """The answer to a path that no route has."""
+    fix = f"{PREFIX}/openapi.json and the README say what there is."
+    return error_response(NotFound("There is nothing at this address.", fix=fix))
 
 
 async def _alive(request: Request) -> Response:

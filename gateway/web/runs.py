@@ -172,7 +172,7 @@ OPERATIONS = (
     Operation("GET", "/runs/{run}/export", "A run's journal, to replay it elsewhere", export_run, open_to="token"),
     Operation("POST", "/runs/{run}/fork", "A new run with the beginning of this one", fork_run, Fork, open_to="token"),
     Operation("POST", "/runs/{run}/retry", "A run that failed, again", retry_run, Retry, open_to="token"),
-    Operation("POST", "/runs/{run}/events/{event}", "Send an event to a run", signal_run, Any, open_to="token"),
+    Operation("POST", "/runs/{run}/events/{event:path}", "Send an event to a run", signal_run, Any, open_to="token"),
     Operation("POST", "/runs/{run}/approval", "Agree, or not, to what a run asks for", approve_run, Approval),
     Operation("POST", "/runs/{run}/answer", "Answer what a run asks", answer_run, Answer),
     Operation(

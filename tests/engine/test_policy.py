@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.engine.policy import always_asks, considered, counters, decide, may_see, parse_grant_flag, policy_hash
-from gateway.errors import UsageError
+from gateway.engine.policy import always_asks, considered, counters, decide, may_see, policy_hash
 from gateway.model import Grant
 from tests.engine.policies import NOW, ask, closing, grant, principal, tool
 
@@ -291,24 +290,6 @@ def test_the_policy_hash_follows_content_and_not_order() -> None:
     assert policy_hash(principal((a, b))) == policy_hash(principal((b, a)))
     assert policy_hash(principal((a,))) != policy_hash(principal((a, b)))
     assert policy_hash(principal((a,))) != policy_hash(principal((), deny=(a,)))
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("git:git_log", Grant("git", ("git_log",))),
-        (" git : git_log , git_* ", Grant("git", ("git_log", "git_*"))),
-        ("*:read:x", Grant("*", ("read:x",))),
-    ],
-)
-def test_grant_flags(text: str, wanted: Grant) -> None:
-    assert parse_grant_flag(text) == wanted
-
-
-@pytest.mark.parametrize("text", ["", "git", ":x", "git:", "git:a,,b", " : "])
-def test_a_flag_that_says_too_little_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="SERVER:TOOL"):
-        parse_grant_flag(text)
 
 
 def test_matching_stays_linear_for_hostile_text() -> None:
