@@ -25,7 +25,7 @@ from gateway.config import Config
 from gateway.config.changes import diff
 from gateway.config.load import load
 from gateway.config.watch import watch_file
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, StoreUnavailable
 from gateway.identity.keychain import KeyChain
 from gateway.model import JSON, Catalog
 from gateway.sandbox.checker import Checker
@@ -78,6 +78,7 @@ log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 2
 """How long requests under way may take when the gateway is asked to stop."""
+STORE_AGAIN_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -370,7 +371,14 @@ async def _say_when_up(
 ) -> None:
     while not listening.started:
         await asyncio.sleep(0.01)
-    print(await banner(services), file=out, flush=True)
+    while True:
+        try:
+            print(await banner(services), file=out, flush=True)
+            return
+        except StoreUnavailable as error:
+            # Whoever waits for these words gets them when it is back.
+            log.error("the gateway is up, but: %s", error)
+            await asyncio.sleep(STORE_AGAIN_SECONDS)
 
 
 async def _reload(services: Services, path: Path, wanted: asyncio.Event) -> None:
