@@ -95,22 +95,16 @@ class Revoker:
                 return frozenset({identities(agents[name].tenant, name)[1]})
             case "agent":
                 return frozenset(token.chain[1] for token in await self._tokens(lambda token: token.agent == name))
-            case "tenant" if name not in await self._tenants():
+            case "tenant" if name not in await self._runner.tokens.tenants():
                 return frozenset()
-        tenants = [name] if kind == "tenant" else await self._tenants()
+        tenants = [name] if kind == "tenant" else await self._runner.tokens.tenants()
         within = {
             identity for one, its in agents.items() if its.tenant in tenants for identity in identities(its.tenant, one)
         }
         return frozenset(within | {identities(one, "")[0] for one in tenants})
 
-    async def _tenants(self) -> list[str]:
-        configured = {agent.tenant for agent in self._floor.config.agents.values()}
-        return sorted({"default", *configured, *await self._floor.audit.tenants()})
-
     async def _tokens(self, chosen: Callable[[Token], bool]) -> list[Token]:
-        """Those on record that fit, soonest expiry first within their tenant."""
-        found = [token for tenant in await self._tenants() for token in await self._floor.sessions.tokens(tenant)]
-        return [token for token in found if chosen(token)]
+        return [token for token in await self._runner.tokens.all() if chosen(token)]
 
     async def _shut(self, whom: Collection[str], expires_at: int | None = None) -> None:
         if whom:

@@ -90,6 +90,10 @@ async def test_who_is_hit(gateway: Live) -> None:
     assert await alive() == [False, False, False, True, False]
     await revoke(everything=True)
     assert await alive() == [False] * 5
+    left = {name: one for name, one in services.config.agents.items() if name != "elsewhere"}
+    await services.reload(services.config.model_copy(update={"agents": left}))
+    listed = {one["id"]: one["state"] for one in await services.tokens.list()}
+    assert listed == dict.fromkeys((one["id"] for one in (parent, child, sibling, other, acme)), "revoked")
     nobody: list[dict[str, Any]] = [{"token_id": "tok_x"}, {"agent": "x"}, {"session": "sid_x"}, {"tenant": "x"}]
     for one in nobody:
         with pytest.raises(NotFound):
