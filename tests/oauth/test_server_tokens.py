@@ -1,7 +1,8 @@
-"""A server that gives back the token that it was called with: it is blanked in results, errors and logs."""
+"""Tokens for a server that asks for OAuth: blanked wherever it gives them back, and got by one replica for all."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import itertools
 import logging
@@ -17,6 +18,7 @@ from starlette.routing import Route
 
 from gateway import telemetry
 from gateway.clock import now_ms
+from gateway.config import Config
 from gateway.config.load import load
 from gateway.engine.scrub import BLANK
 from gateway.errors import UpstreamUnavailable
@@ -82,24 +84,28 @@ async def server() -> Reflecting:
 
 
 @pytest_asyncio.fixture(loop_scope="package")
-async def upstreams(
+async def config(
     server: Reflecting, store: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Upstreams]:
+) -> AsyncIterator[Config]:
     await store.send("FLUSHALL")
     monkeypatch.setenv("CLIENT_SECRET", SECRET)
     authorization = {"flow": "client_credentials", "client_id": "gateway", "client_secret": "${CLIENT_SECRET}"}
     async with serving(server.app) as url:
         file = tmp_path / "gateway.json"
         file.write_bytes(orjson.dumps({"mcpServers": {"it": {"url": f"{url}/mcp", "authorization": authorization}}}))
-        config = load(file)
-        credentials = Credentials(config, Grants(store), bytes(32), now_ms)
-        upstreams = Upstreams(config.servers, base_env={}, bearers=credentials.bearer)
-        try:
-            await upstreams.start()
-            yield upstreams
-        finally:
-            await upstreams.close()
-            await credentials.close()
+        yield load(file)
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def upstreams(config: Config, store: Client) -> AsyncIterator[Upstreams]:
+    credentials = Credentials(config, Grants(store), bytes(32), now_ms)
+    upstreams = Upstreams(config.servers, base_env={}, bearers=credentials.bearer)
+    try:
+        await upstreams.start()
+        yield upstreams
+    finally:
+        await upstreams.close()
+        await credentials.close()
 
 
 async def test_in_results_in_every_form_and_after_a_renewal(upstreams: Upstreams, server: Reflecting) -> None:
@@ -141,3 +147,15 @@ async def test_in_log_lines(server: Reflecting, capsys: pytest.CaptureFixture[st
         logging.getLogger().handlers[:] = before[0]
         logging.getLogger().setLevel(before[1])
     assert f"it said ['{BLANK}']" in capsys.readouterr().err
+
+
+async def test_two_replicas_get_one_token(config: Config, store: Client, server: Reflecting) -> None:
+    replicas = [Credentials(config, Grants(store), bytes(32), now_ms) for _ in range(2)]
+    refused = None
+    for number in (1, 2):
+        asked = [one.good("it", "", refused=refused) for one in replicas for _ in range(5)]
+        got = {credential.access_token for credential in await asyncio.gather(*asked)}
+        assert got == {server.tokens[-1]} and len(server.tokens) == number
+        [refused] = got
+    for one in replicas:
+        await one.close()
