@@ -39,7 +39,7 @@ async def test_two_replicas_at_once_let_no_more_than_the_cap_pass(client: Client
     assert (found.count(None), found.count(limit)) == (5, 15)
     another = {"tenant": "acme"}, {"agent": "batch"}
     assert [await count(other, limit, **one) for one in another] == [None, None], "others count for themselves"
-    assert await count(other, limit, run="b") == (None if limit is RUN else limit)
+    assert await count(other, limit, call="b/1", run="b") == (None if limit is RUN else limit)
 
 
 async def test_a_minute_is_the_last_sixty_seconds_and_a_call_counts_once(client: Client) -> None:
