@@ -133,7 +133,8 @@ class Services:
             log.warning("these settings need a restart: %s", ", ".join(sorted(changes.restart)))
         await self.auditing.reload(changes, self.config, config)
         before, after = (known_secrets(one, self.admin_key) for one in (self.config, config))
-        self.upstreams.scrubber.blank(before | after)
+        for scrubber in (self.upstreams.scrubber, telemetry.SECRETS):
+            scrubber.blank(before | after)
         taken = {name: getattr(config.gateway, name) for name in changes.settings}
         config = config.model_copy(update={"gateway": self.config.gateway.model_copy(update=taken)})
         self.config = self.floor.config = self.floor.drift.config = config
@@ -347,6 +348,7 @@ async def _serve(
     out: TextIO | None,
 ) -> None:
     async with running(config) as services:
+        telemetry.SECRETS.blank(known_secrets(config, services.admin_key))
         # What is here by now stays: looking through the types of 4,300 tools again would hold up the loop for 0.3 s.
         gc.collect()
         gc.freeze()

@@ -71,17 +71,16 @@ _LONGEST_LINE = 20_000
 _SHORTEST_SECRET = 4
 """Characters: anything shorter would be blanked out of ordinary words."""
 
+SECRETS = Scrubber(shortest=_SHORTEST_SECRET)
+"""What is blanked in every line: what the configuration names, and tokens as they come."""
+
 
 class _Formatter(logging.Formatter):
     """Blanks the secrets out of whatever a line has become, tracebacks included."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        super().__init__()
-        self._scrubber = Scrubber(secrets, shortest=_SHORTEST_SECRET)
-
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        return self._scrubber.text(self.line(record, at))
+        return SECRETS.text(self.line(record, at))
 
     def line(self, record: logging.LogRecord, at: str) -> str:
         fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
@@ -120,7 +119,8 @@ def configure_logs(level: str, *, json_logs: bool, secrets: Iterable[str] = ()) 
     Called again (a changed configuration), it replaces what it set before.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonFormatter(secrets) if json_logs else _Formatter(secrets))
+    handler.setFormatter(_JsonFormatter() if json_logs else _Formatter())
+    SECRETS.blank(secrets)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if level == "debug" else logging.WARNING)

@@ -102,6 +102,11 @@ class Credential:
     client: UpstreamClient
     revocation_endpoint: str = ""
 
+    @property
+    def secrets(self) -> list[str]:
+        """What is blanked wherever it comes back."""
+        return [found for found in (self.access_token, self.refresh_token, self.client.client_secret) if found]
+
 
 def challenge(header: str | None) -> Challenge:
     """What the header says; other schemes and strange forms say nothing."""

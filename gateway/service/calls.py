@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.engine import policy
@@ -59,6 +59,20 @@ class Ticket:
         hints = self.tool.annotations
         safety = tool_class(hints.read_only, hints.idempotent)
         return {"class": safety, "pin": self.tool.pin, "rule": self.rule}
+
+    def for_pin(self, pin: JSON) -> Ticket:
+        """The ticket of a call that a person has agreed to: they looked at the definition of this pin, and no other."""
+        if self.denied is not None or self.tool is None or self.tool.pin == pin:
+            return self
+        name = f"{self.tool.server}:{self.tool.name}"
+        denied = PolicyDenied(
+            f"{name} is not what it was when somebody was asked to approve this call.",
+            fix="Call it again, so that it is looked at as it is now.",
+            server=self.tool.server,
+            tool=self.tool.name,
+            rule=self.rule,
+        )
+        return replace(self, denied=denied)
 
 
 def decide(floor: Floor, job: Job, command: Command, used: Usage | None = None) -> Ticket:

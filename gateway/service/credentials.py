@@ -1,8 +1,9 @@
 """Credentials of upstream servers: connected by people or got by the gateway itself, encrypted in the store, renewed by
-one replica at a time. They never leave but in requests to the server that they are for.
+one replica at a time. They never leave but in requests to the server that they are for, and are blanked in what it
+answers and in logs.
 
 A server with `credentials: per_owner` is called for each agent with what its owner has connected; another one with what
-an administrator has connected for all. Nothing is kept in memory, so that what a person takes back is gone everywhere.
+an administrator has connected for all. None is used from memory, so that what a person takes back is gone everywhere.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
+from gateway import telemetry
 from gateway.clock import Clock
 from gateway.config import Config, ServerConfig
+from gateway.engine.scrub import Scrubber
 from gateway.errors import GatewayError, NotFound, StoreError, UpstreamError, UpstreamUnavailable
 from gateway.identity import upstream_oauth as oauth
 from gateway.identity.fetch import Fetcher
@@ -34,6 +37,8 @@ KEPT_MS = 400 * 86_400_000
 _LONGEST_SCOPE = 1_000
 _LOCK_MS = 20_000
 """Longer than a fetch may take."""
+_BLANKED = 6
+"""Secrets of one server that are known where it answers: those of its last two credentials."""
 _RETRY_SECONDS = (0.1, 0.5, 2, 5, 10, 30)
 
 
@@ -78,9 +83,9 @@ class Credentials:
 
     # --- for the wires -----------------------------------------------------------------------------------------
 
-    async def token(self, server: str, subject: str | None, *, refused: str | None = None) -> str:
-        """An access token that is good for a while, and is not the one that was refused. `subject` None: of whoever has
-        connected the server last. Raises `UpstreamUnavailable`."""
+    async def good(self, server: str, subject: str | None, *, refused: str | None = None) -> Credential:
+        """One whose access token is good for a while, and is not the one that was refused. `subject` None: of whoever
+        has connected the server last. Raises `UpstreamUnavailable`."""
         if subject is None:
             last = await self._grants.get("upstream_owner", server)
             if last is None:
@@ -92,8 +97,8 @@ class Credentials:
             raise self._not_connected(server, subject)
         stale = kept is None or kept.access_token == refused
         if kept is not None and not stale and kept.expires_at - oauth.EXPIRES_EARLY_S > self.now_s:
-            return kept.access_token
-        return (await self._renewed(server, subject, kept)).access_token
+            return kept
+        return await self._renewed(server, subject, kept)
 
     async def _renewed(self, server: str, subject: str, stale: Credential | None) -> Credential:
         """By one task here, which goes on when who waits for it is cancelled, and by one replica."""
@@ -158,7 +163,9 @@ class Credentials:
             if error.details.get("error") == "invalid_grant":
                 await self.forget(server, subject)
                 raise self._not_connected(server, subject) from error
-            raise UpstreamUnavailable(f"The token of {server} is not renewed: {error.message}", sent=False) from error
+            known = {*self.config.secrets, *(kept.secrets if kept is not None else ())}
+            said = Scrubber(known).text(error.message)
+            raise UpstreamUnavailable(f"The token of {server} is not renewed: {said}", sent=False) from error
 
     async def too_narrow(self, server: str, subject: str | None, scope: str) -> UpstreamUnavailable:
         """The server wants more scope than its credential has: whoever connects it next asks for that too."""
@@ -194,10 +201,15 @@ class Credentials:
     async def read(self, server: str, subject: str) -> Credential | None:
         name = _name(server, subject)
         kept = await self.get("credential", name)
-        return None if kept is None else loads(Credential, kept)
+        if kept is None:
+            return None
+        credential = loads(Credential, kept)
+        telemetry.SECRETS.learn(credential.secrets)
+        return credential
 
     async def write(self, server: str, subject: str, credential: Credential) -> None:
         """Until it is written: the refresh token before it may be void already."""
+        telemetry.SECRETS.learn(credential.secrets)
         for pause in (*_RETRY_SECONDS, None):
             try:
                 await self.put("credential", _name(server, subject), dumps(credential), KEPT_MS)
@@ -251,18 +263,25 @@ class ServerBearer:
         self._credentials = credentials
         self._server = server
         self._subject = subject
+        self.scrubber = Scrubber(most_learned=_BLANKED)
 
     async def headers(self) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {await self._credentials.token(self._server, self._subject)}"}
+        return {"Authorization": f"Bearer {await self._token()}"}
 
     async def refused(self, sent: Mapping[str, str], status: int, challenge: str | None) -> bool:
         said = oauth.challenge(challenge)
         if status == 403 and said.error == "insufficient_scope":
-            raise await self._credentials.too_narrow(self._server, self._subject, said.scope or "")
+            scope = self.scrubber.text(said.scope or "")
+            raise await self._credentials.too_narrow(self._server, self._subject, scope)
         if status != 401:
             return False
         used = sent["Authorization"].removeprefix("Bearer ")
-        return await self._credentials.token(self._server, self._subject, refused=used) != used
+        return await self._token(refused=used) != used
+
+    async def _token(self, *, refused: str | None = None) -> str:
+        credential = await self._credentials.good(self._server, self._subject, refused=refused)
+        self.scrubber.learn(credential.secrets)
+        return credential.access_token
 
 
 def _name(server: str, subject: str) -> str:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 from collections.abc import Mapping, Sequence
 
 from gateway import telemetry
 from gateway.engine import program
-from gateway.engine.frames import Go
 from gateway.engine.program import Program
-from gateway.errors import Busy, ProcessDied, UsageError
+from gateway.errors import Busy, UsageError
 from gateway.model import JSON, Entry, Principal, RunStatus
 from gateway.sandbox.checker import CheckResult
 from gateway.sandbox.pool import Process
@@ -100,11 +98,8 @@ class Opening:
         entries that come after that, `first` commands whose effect has to be durable before, `ahead` a process that
         has loaded the program. Raises `StoreUnavailable`."""
         await self._floor.modules.put(job.module.hash, job.module.as_json())
-        if ahead is not None:
-            # It computes while its record is written; nothing that it asks for is done before. Its drive sees it die.
-            with contextlib.suppress(ProcessDied):
-                await ahead.send(Go())
-        writer, alive = await legs.write(self._floor, job, code, begin, prefix=prefix, first=first)
+        async with self._runner.ahead(ahead, job.principal.chain):
+            writer, alive = await legs.write(self._floor, job, code, begin, prefix=prefix, first=first)
         drive = self._runner.launch(job, writer, ahead)
         if not alive:
             drive.stop(REVOKED)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from gateway.errors import NotFound, StaleWriter, StoreCorrupt, UsageError
 from gateway.model import JSON, RunStatus, Token
-from gateway.service.drive import Drive
 from gateway.service.floor import Floor
 from gateway.service.outcome import REVOKED
 from gateway.service.runner import Runner
@@ -44,7 +43,8 @@ class Revoker:
     ) -> dict[str, JSON]:
         """Kill a token with its children, the token of a session space, all tokens of an agent or of a tenant, or all
         there are. After this has returned no call of theirs is sent. An agent or tenant that was shut off stays so
-        until it is issued a token again. Returns `{"revoked": [ids], "runs_stopped": N}`.
+        until it is issued a token again. Returns `{"revoked": [ids], "runs_stopped": N}`: the runs that were under
+        way, on any replica or asleep, and have ended as revoked by the time of the answer.
 
         Raises `UsageError` unless exactly one is chosen, `NotFound` when nothing fits, `StoreError`."""
         given = {"token": token_id, "agent": agent, "session": session, "tenant": tenant, "all": "all" * everything}
@@ -55,15 +55,14 @@ class Revoker:
         roots = await self._roots(kind, name)
         if not roots:
             raise NotFound(f"There is no {kind} {name!r} to revoke.", fix="See `gateway token list`.")
-        # The announcement may stop them before we do: remember whose they were.
-        at_work = self._runner.of(roots)
-        await self._shut(roots)
+        # The announcement ends them before we do, here and elsewhere: remember which there were.
+        before, _ = await asyncio.gather(self._floor.timers.all(), self._shut(roots))
         # Every token by itself too: it must not come back when its agent or tenant is opened again. (An agent may have
         # tokens from when it was another tenant's.)
         below = await self._tokens(lambda token: not roots.isdisjoint(token.chain) or token.agent == agent)
         ids = {token.id for token in below}
         await self._shut(ids - roots, max((token.expires_at for token in below), default=0))
-        stopped = await self._stop_runs(roots | ids, at_work)
+        stopped = await self._stop_runs(roots | ids, before)
         await self._record(kind, name, below)
         return {"revoked": [token.id for token in below], "runs_stopped": stopped}
 
@@ -75,9 +74,9 @@ class Revoker:
         """Kill every token there is, as `revoke` does, and leave agents and tenants open: new tokens are good."""
         found = await self._tokens(lambda token: True)
         ids = frozenset(token.id for token in found)
-        at_work = self._runner.of(ids)
-        await self._shut(ids, max((token.expires_at for token in found), default=0))
-        stopped = await self._stop_runs(ids, at_work)
+        until = max((token.expires_at for token in found), default=0)
+        before, _ = await asyncio.gather(self._floor.timers.all(), self._shut(ids, until))
+        stopped = await self._stop_runs(ids, before)
         await self._record("all", "all", found)
         return {"revoked": [token.id for token in found], "runs_stopped": stopped}
 
@@ -95,22 +94,16 @@ class Revoker:
                 return frozenset({identities(agents[name].tenant, name)[1]})
             case "agent":
                 return frozenset(token.chain[1] for token in await self._tokens(lambda token: token.agent == name))
-            case "tenant" if name not in await self._tenants():
+            case "tenant" if name not in await self._runner.tokens.tenants():
                 return frozenset()
-        tenants = [name] if kind == "tenant" else await self._tenants()
+        tenants = [name] if kind == "tenant" else await self._runner.tokens.tenants()
         within = {
             identity for one, its in agents.items() if its.tenant in tenants for identity in identities(its.tenant, one)
         }
         return frozenset(within | {identities(one, "")[0] for one in tenants})
 
-    async def _tenants(self) -> list[str]:
-        configured = {agent.tenant for agent in self._floor.config.agents.values()}
-        return sorted({"default", *configured, *await self._floor.audit.tenants()})
-
     async def _tokens(self, chosen: Callable[[Token], bool]) -> list[Token]:
-        """Those on record that fit, soonest expiry first within their tenant."""
-        found = [token for tenant in await self._tenants() for token in await self._floor.sessions.tokens(tenant)]
-        return [token for token in found if chosen(token)]
+        return [token for token in await self._runner.tokens.all() if chosen(token)]
 
     async def _shut(self, whom: Collection[str], expires_at: int | None = None) -> None:
         if whom:
@@ -131,12 +124,12 @@ class Revoker:
 
     # --- their runs --------------------------------------------------------------------------------------------
 
-    async def _stop_runs(self, dead: frozenset[str], at_work: Sequence[Drive]) -> int:
+    async def _stop_runs(self, dead: frozenset[str], before: Iterable[str]) -> int:
         """End every run whose token chain holds one of `dead`: those at work here or elsewhere, and those that sleep.
-        Returns how many of them have ended by it."""
-        here = {*at_work, *self._runner.of(dead)}
+        Returns how many of them, and of the runs `before`, have ended by it."""
+        here = self._runner.of(dead)
         self._runner.stop(here.__contains__, REVOKED)
-        going_on = {drive.job.run_id for drive in here} | set(await self._asleep(dead))
+        going_on = set(await self._theirs(dead, {*before, *await self._floor.timers.all()}))
         for drive in here:
             await drive.settled.wait()
         stopped, until = 0, time.monotonic() + ENDING_SECONDS
@@ -173,9 +166,9 @@ class Revoker:
                 free.append(run_id)
         return ended, free
 
-    async def _asleep(self, dead: frozenset[str]) -> list[str]:
+    async def _theirs(self, dead: frozenset[str], run_ids: Iterable[str]) -> list[str]:
         found: list[str] = []
-        ids = await self._floor.timers.all()
+        ids = list(run_ids)
         for some in (ids[start : start + PAGE] for start in range(0, len(ids), PAGE)):
             chains = await self._floor.journal.chains(some)
             found += [run_id for run_id, chain in zip(some, chains, strict=True) if not dead.isdisjoint(chain)]

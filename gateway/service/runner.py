@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
 import orjson
 
 from gateway.engine import program
+from gateway.engine.frames import Go
 from gateway.engine.replay import Call
 from gateway.engine.states import TERMINAL
-from gateway.errors import GatewayError, NotFound, StoreError, Unauthenticated
+from gateway.errors import GatewayError, NotFound, ProcessDied, StoreError, Unauthenticated
 from gateway.model import Diagnostic, Principal, RunStatus
 from gateway.sandbox.pool import Process
 from gateway.service import ending, legs, mail, retention
@@ -31,6 +31,8 @@ from gateway.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
+Chain = tuple[str, ...]
+"""A token's: tenant, agent, the tokens above it, itself."""
 LIVENESS_SECONDS = 0.25
 BLIND_SECONDS = 1.0
 """A replica that has not reached the store for this long stops its runs: nobody could tell it to."""
@@ -47,6 +49,7 @@ class Runner:
         self._resuming: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._seen_store = time.monotonic()
         self.drives: dict[str, Drive] = {}
+        self._ahead: dict[Process, Chain] = {}
         self._waker = Waker(floor, self.drives, self._resume_safely)
 
     async def start(self) -> None:
@@ -77,6 +80,21 @@ class Runner:
     def launch(self, job: Job, writer: Writer, ahead: Process | None) -> Drive:
         """Drive a new run, which may be running `ahead` of its drive."""
         return self._put_to_work(Drive(self._floor, job, writer, ahead))
+
+    @asynccontextmanager
+    async def ahead(self, process: Process | None, chain: Chain) -> AsyncIterator[None]:
+        """Meanwhile a process that has loaded a program runs ahead of its drive, which finds it dead if its token was
+        shut off. Nothing that it asks for is done before."""
+        if process is None:
+            yield
+            return
+        with suppress(ProcessDied):
+            await process.send(Go())
+        self._ahead[process] = chain
+        try:
+            yield
+        finally:
+            del self._ahead[process]
 
     def _put_to_work(self, drive: Drive) -> Drive:
         self.drives[drive.job.run_id] = drive
@@ -144,7 +162,7 @@ class Runner:
 
     def of(self, identities: frozenset[str]) -> list[Drive]:
         """The drives at work for tokens whose chain holds one of `identities`."""
-        return [drive for drive in self.drives.values() if _is_of(identities, drive)]
+        return [drive for drive in self.drives.values() if not identities.isdisjoint(drive.job.principal.chain)]
 
     def stop(self, chosen: Callable[[Drive], bool], outcome: Outcome) -> list[Drive]:
         """Stop the drives that `chosen` picks; none of them sends anything after this returns."""
@@ -306,18 +324,24 @@ class Runner:
         except (StoreError, TimeoutError) as error:
             log.debug("who is dead could not be asked: %s", error)
             if time.monotonic() - self._seen_store > BLIND_SECONDS:
-                self.stop(lambda drive: True, ELSEWHERE)
+                self._stop_chains(lambda chain: True, ELSEWHERE)
             return
-        self.stop(lambda drive: drive.job.principal.chain in dead, REVOKED)
+        self._stop_chains(dead.__contains__, REVOKED)
 
-    async def _dead(self) -> set[tuple[str, ...]]:
+    async def _dead(self) -> set[Chain]:
         """The chains at work here in which somebody is not alive."""
-        chains = list({drive.job.principal.chain for drive in self.drives.values()})
+        chains = list({*(drive.job.principal.chain for drive in self.drives.values()), *self._ahead.values()})
         replies = await self._floor.client.batch([Liveness.check(chain) for chain in chains]) if chains else []
         return {chain for chain, reply in zip(chains, replies, strict=True) if not Liveness.alive(reply)}
 
     def _stop_shut(self, identities: frozenset[str]) -> None:
-        self.stop(functools.partial(_is_of, identities), REVOKED)
+        self._stop_chains(lambda chain: not identities.isdisjoint(chain), REVOKED)
+
+    def _stop_chains(self, chosen: Callable[[Chain], bool], outcome: Outcome) -> None:
+        self.stop(lambda drive: chosen(drive.job.principal.chain), outcome)
+        for process, chain in self._ahead.items():
+            if chosen(chain):
+                process.kill_now()
 
     async def _resume_safely(self, run_id: str) -> None:
         try:
@@ -331,10 +355,6 @@ class Runner:
 
 def _due(calls: Iterable[Call], now: int) -> list[Call]:
     return [call for call in calls if call.until is not None and call.until <= now]
-
-
-def _is_of(dead: frozenset[str], drive: Drive) -> bool:
-    return not dead.isdisjoint(drive.job.principal.chain)
 
 
 def _nobody(record: Mapping[str, str]) -> Principal:

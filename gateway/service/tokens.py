@@ -102,19 +102,26 @@ class Tokens:
     async def last_end(self) -> int:
         """When the last token that is signed by now has ended, at the latest (ms)."""
         longest = max((agent.max_ttl for agent in self.config.agents.values()), default=0)
-        ends = [token.expires_at for tenant in self._tenants() for token in await self._sessions.tokens(tenant)]
-        return max([self._clock() + longest * 1000, *ends])
+        return max([self._clock() + longest * 1000, *(token.expires_at for token in await self.all())])
 
-    def _tenants(self) -> list[str]:
-        return sorted({agent.tenant for agent in self.config.agents.values()} or {"default"})
+    async def tenants(self) -> list[str]:
+        """Those of the configuration, and all that have ever had a token."""
+        configured = {agent.tenant for agent in self.config.agents.values()}
+        return sorted({"default", *configured, *(await self._audit.tenants() if self._audit is not None else ())})
 
-    async def list(self) -> list[dict[str, JSON]]:
-        """All tokens on record, each with its state: live, revoked or expired."""
-        found = [token for tenant in self._tenants() for token in await self._sessions.tokens(tenant)]
-        return [await self._with_state(token) for token in found]
+    async def all(self) -> Sequence[Token]:
+        """Every token on record, soonest expiry first within its tenant."""
+        return [token for tenant in await self.tenants() for token in await self._sessions.tokens(tenant)]
 
-    async def show(self, token_id: str) -> dict[str, JSON]:
+    async def list(self, *, below: str | None = None) -> list[dict[str, JSON]]:
+        """All tokens on record, or those below one, each with its state: live, revoked or expired."""
+        return [await self._with_state(token) for token in await self.all() if _is_below(token, below)]
+
+    async def show(self, token_id: str, *, below: str | None = None) -> dict[str, JSON]:
+        """Raises `NotFound`, also for one that is not `below` the other."""
         token = await self._record(token_id)
+        if not _is_below(token, below):
+            raise self._unknown(token_id)
         narrowed = None if token.grants is None else [asdict(grant) for grant in token.grants]
         more = {"owner": token.owner, "parent": token.parent, "issued_at": iso(token.issued_at), "grants": narrowed}
         return {**await self._with_state(token), **more}
@@ -199,8 +206,12 @@ class Tokens:
     async def _record(self, token_id: str) -> Token:
         token = await self._sessions.token(token_id)
         if token is None:
-            raise NotFound(f"There is no token {token_id}.", fix="See `gateway token list`.")
+            raise self._unknown(token_id)
         return token
+
+    @staticmethod
+    def _unknown(token_id: str) -> NotFound:
+        return NotFound(f"There is no token {token_id}.", fix="See `gateway token list`.")
 
     async def _principal(self, token: Token) -> Principal:
         # An agent that was taken out of the configuration has no grants; its tokens open nothing.
@@ -269,6 +280,10 @@ def identities(tenant: str, agent: str) -> tuple[str, str]:
 def local_token(tenant: str, agent: str) -> str:
     """The token by which an administrator acts as an agent."""
     return f"tok_{LOCAL}_{tenant}_{agent}"
+
+
+def _is_below(token: Token, above: str | None) -> bool:
+    return above is None or above in token.chain[:-1]
 
 
 def _shown(token: Token) -> dict[str, JSON]:

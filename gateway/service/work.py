@@ -171,6 +171,8 @@ class Work:
         """What has to be in the journal before a tool call is sent, or instead of it."""
         cid = command.cid
         recorded = self._pen.history.calls[cid]
+        if recorded.approved:
+            ticket = ticket.for_pin(recorded.data.get("pin"))
         ticket = await calls.count(self._floor, self._job, command, ticket, approved=recorded.approved)
         if ticket.denied is not None:
             self._pen.write("denied", {"cid": cid, "rule": ticket.rule, "reason": ticket.denied.message})

@@ -125,7 +125,7 @@ class Client:
         replies = await self._round_trip(commands)
         missing = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if missing:
-            await asyncio.gather(*(self._load(script) for script in SCRIPTS))
+            await self._load_scripts()
             again = await self._round_trip([commands[i] for i in missing])
             for index, reply in zip(missing, again, strict=True):
                 replies[index] = reply
@@ -136,8 +136,13 @@ class Client:
                 raise _refused(reply)
         return replies
 
-    async def _load(self, script: Script) -> None:
-        await self._redis.script_load(script.text)
+    async def _load_scripts(self) -> None:
+        """After a restart of the store everybody finds them missing at once: one round trip each, not a connection for
+        each script."""
+        if isinstance(self._redis, RedisCluster):
+            await asyncio.gather(*(self._redis.script_load(script.text) for script in SCRIPTS))
+        else:
+            await self._round_trip([("SCRIPT", "LOAD", script.text) for script in SCRIPTS])
 
     async def _round_trip(self, commands: Sequence[Command]) -> list[Any]:
         if isinstance(self._redis, RedisCluster):

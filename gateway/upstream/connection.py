@@ -67,7 +67,7 @@ class Connection:
         self.tool_names: frozenset[str] = frozenset()
         self._base_env = base_env
         self._on_change = on_change
-        self.scrubber = scrubber
+        self.scrubber = scrubber if bearer is None else Scrubber(beside=(scrubber, bearer.scrubber))
         self._confine = confine
         self._owner: asyncio.Task[None] | None = None
         self._closed = False
@@ -125,7 +125,7 @@ class Connection:
             name=self.name,
             state=self._state,
             tools=len(self.offered.tools) if self.offered is not None else 0,
-            error=None if self._error is None else self._clean(self._error),
+            error=self._error,
             transport=self.config.transport,
             protocol=session.protocol if session is not None else None,
             latency_ms=self._latency_ms,
@@ -248,7 +248,7 @@ class Connection:
                 self._legacy = not self._legacy
         self._failures = 1 if lived > _STABLE_SECONDS else self._failures + 1
         self._state = "failed"
-        self._error = _in_words(cause)
+        self._error = self._clean(_in_words(cause))
         self._for_people = isinstance(cause, UpstreamError) and "connect" in cause.details
         if not isinstance(cause, GatewayError | MCPError):
             log.warning("upstream %s: %s", self.name, self._error, exc_info=error)

@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from gateway.config import ServerConfig
+from gateway.engine.scrub import Scrubber
 
 
 class Bearer(Protocol):
-    """The credential of one server, for one owner or for all."""
+    """The credential of one server, for one owner or for all. `scrubber` knows all that `headers` has given lately."""
+
+    scrubber: Scrubber
 
     async def headers(self) -> Mapping[str, str]:
         """What every request carries, renewed where it is about to end. Raises `UpstreamUnavailable` when there is

@@ -80,7 +80,7 @@ class IssueToken(Input):
 
 
 class Revoke(Input):
-    """Exactly one of them."""
+    """Exactly one of them. A token's own bearer ends tokens below it."""
 
     token: str | None = None
     agent: str | None = None
@@ -108,15 +108,24 @@ async def issue_token(call: Call) -> JSON:
 
 
 async def list_tokens(call: Call) -> JSON:
-    return await call.services.tokens.list()
+    return await call.services.tokens.list(below=_below(call))
 
 
 async def show_token(call: Call) -> JSON:
-    return await call.services.tokens.show(call.path["token"])
+    return await call.services.tokens.show(call.path["token"], below=_below(call))
+
+
+def _below(call: Call) -> str | None:
+    """The token that a caller sees what is below of; None: an administrator, who sees all."""
+    return None if call.principal.admin else call.principal.token_id
 
 
 async def revoke(call: Call) -> JSON:
     body: Revoke = call.body
+    if not call.principal.admin:
+        if body.token is None:
+            raise NotFound("A token ends tokens below it, and nothing else.", fix="Name one of them as `token`.")
+        await call.services.tokens.show(body.token, below=_below(call))
     return await call.services.revoker.revoke(
         token_id=body.token, agent=body.agent, session=body.session, tenant=body.tenant, everything=body.all
     )
@@ -190,11 +199,11 @@ OPERATIONS = (
         ApproveTools,
     ),
     Operation("GET", "/catalog", "The tools as their servers define them", dump_catalog, query=CatalogQuery),
-    Operation("GET", "/tokens", "All tokens, without their secrets", list_tokens),
+    Operation("GET", "/tokens", "All tokens, or those below one's own", list_tokens, open_to="token"),
     Operation("POST", "/tokens", "Issue a token; it is shown this once", issue_token, IssueToken, open_to="token"),
     Operation("POST", "/sign-in-code", "A code by which one administrator signs in", new_sign_in_code),
-    Operation("POST", "/tokens/revoke", "Revoke tokens and stop their runs", revoke, Revoke),
-    Operation("GET", "/tokens/{token}", "One token", show_token),
+    Operation("POST", "/tokens/revoke", "Revoke tokens and stop their runs", revoke, Revoke, open_to="token"),
+    Operation("GET", "/tokens/{token}", "One token", show_token, open_to="token"),
     Operation("GET", "/keys", "The gateway's own keys, without their secrets", list_keys),
     Operation("POST", "/keys/rotate", "Sign with a new key from now on", rotate_keys, Rotation),
     Operation("GET", "/types", "What an agent's programs may import", show_types, query=AgentQuery, open_to="token"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.errors import NotFound, UsageError
+from gateway.identity.people import Person
 from gateway.service.approvals import Approvals
 from gateway.web.pages import Pages
 
@@ -18,9 +21,9 @@ def routes(approvals: Approvals, pages: Pages) -> list[BaseRoute]:
     views = _Views(approvals, pages)
     one = f"{APPROVALS}/{{run}}/{{cid:int}}"
     return [
-        Route(APPROVALS, pages.endpoint(views.pending), methods=["GET"]),
-        Route(one, pages.endpoint(views.ask), methods=["GET"]),
-        Route(one, pages.endpoint(views.answer), methods=["POST"]),
+        Route(APPROVALS, pages.personal(views.pending), methods=["GET"]),
+        Route(one, pages.personal(views.ask), methods=["GET"]),
+        Route(one, pages.submitted(views.answer), methods=["POST"]),
     ]
 
 
@@ -29,25 +32,15 @@ class _Views:
         self._approvals = approvals
         self._pages = pages
 
-    async def pending(self, request: Request) -> Response:
-        person = await self._pages.person(request)
-        if person is None:
-            return self._pages.to_sign_in(request)
+    async def pending(self, request: Request, person: Person) -> Response:
         questions = await self._approvals.pending(person)
         return self._pages.show(request, "approvals.jinja", person=person, questions=questions, here=APPROVALS)
 
-    async def ask(self, request: Request) -> Response:
-        person = await self._pages.person(request)
-        if person is None:
-            return self._pages.to_sign_in(request)
+    async def ask(self, request: Request, person: Person) -> Response:
         question = await self._approvals.question(*_which(request), person)
         return self._pages.show(request, "approval.jinja", person=person, question=question, here=APPROVALS)
 
-    async def answer(self, request: Request) -> Response:
-        form = await self._pages.form(request)
-        person = await self._pages.person(request)
-        if person is None:
-            return self._pages.to_sign_in(request)
+    async def answer(self, request: Request, person: Person, form: Mapping[str, str]) -> Response:
         decision, comment = form.get("decision"), form.get("comment", "").strip()
         if decision not in ("approve", "deny") or len(comment) > MAX_COMMENT:
             raise UsageError("There is no answer in this form.", fix="Go back, and press one of the buttons.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.identity.oauth import parameters
+from gateway.identity.people import Person
 from gateway.service.connect import CALLBACK, DOCUMENT, Connect
 from gateway.service.credentials import CONNECT
 from gateway.web.operations import json_response
@@ -20,10 +22,10 @@ _DOCUMENT_SECONDS = 3_600
 def routes(connect: Connect, pages: Pages) -> list[BaseRoute]:
     views = _Views(connect, pages)
     return [
-        Route(CONNECT, pages.endpoint(views.show), methods=["GET"]),
-        Route(CONNECT, pages.endpoint(views.begin), methods=["POST"]),
-        Route(f"{CONNECT}/end", pages.endpoint(views.end), methods=["POST"]),
-        Route(CALLBACK, pages.endpoint(views.finish), methods=["GET"]),
+        Route(CONNECT, pages.personal(views.show), methods=["GET"]),
+        Route(CONNECT, pages.submitted(views.begin), methods=["POST"]),
+        Route(f"{CONNECT}/end", pages.submitted(views.end), methods=["POST"]),
+        Route(CALLBACK, pages.personal(views.finish), methods=["GET"]),
         Route(DOCUMENT, views.document, methods=["GET"]),
     ]
 
@@ -33,29 +35,23 @@ class _Views:
         self._connect = connect
         self._pages = pages
 
-    async def show(self, request: Request) -> Response:
-        person = await self._pages.person(request)
-        if person is None:
-            return self._pages.to_sign_in(request)
+    async def show(self, request: Request, person: Person) -> Response:
         servers = await self._connect.list(person)
         return self._pages.show(request, "connect.jinja", person=person, servers=servers)
 
-    async def begin(self, request: Request) -> Response:
+    async def begin(self, request: Request, person: Person, form: Mapping[str, str]) -> Response:
         """The way goes on by a link: browsers hold a form against the place that its answer redirects to."""
-        form = await self._pages.form(request)
-        person, browser = await self._pages.person(request), self._pages.browser(request)
-        if person is None or browser is None:
-            return self._pages.to_sign_in(request)
+        browser = self._pages.browser(request)
+        assert browser is not None
         server = form.get("server", "")
         url = await self._connect.begin(server, person, browser)
         return self._pages.show(
             request, "connect_on.jinja", person=person, server=server, url=url, place=urlsplit(url).netloc
         )
 
-    async def finish(self, request: Request) -> Response:
-        person, browser = await self._pages.person(request), self._pages.browser(request)
-        if person is None or browser is None:
-            return self._pages.to_sign_in(request)
+    async def finish(self, request: Request, person: Person) -> Response:
+        browser = self._pages.browser(request)
+        assert browser is not None
         server = await self._connect.finish(parameters(request.query_params.multi_items()), person, browser)
         return self._pages.show(
             request,
@@ -66,11 +62,7 @@ class _Views:
             fix="You can close this page.",
         )
 
-    async def end(self, request: Request) -> Response:
-        form = await self._pages.form(request)
-        person = await self._pages.person(request)
-        if person is None:
-            return self._pages.to_sign_in(request)
+    async def end(self, request: Request, person: Person, form: Mapping[str, str]) -> Response:
         await self._connect.disconnect(form.get("server", ""), person)
         return redirect(CONNECT)
 

@@ -23,10 +23,10 @@ def routes(getting_in: GettingIn, pages: Pages) -> list[BaseRoute]:
     consent = f"{CONSENT_PATH}/{{request_id}}"
     return [
         Route("/oauth/authorize", pages.endpoint(views.authorize), methods=["GET"]),
-        Route(consent, pages.endpoint(views.ask), methods=["GET"]),
-        Route(consent, pages.endpoint(views.answer), methods=["POST"]),
-        Route(DEVICE_PATH, pages.endpoint(views.ask_for_device), methods=["GET"]),
-        Route(DEVICE_PATH, pages.endpoint(views.answer_device), methods=["POST"]),
+        Route(consent, pages.personal(views.ask), methods=["GET"]),
+        Route(consent, pages.submitted(views.answer), methods=["POST"]),
+        Route(DEVICE_PATH, pages.personal(views.ask_for_device), methods=["GET"]),
+        Route(DEVICE_PATH, pages.submitted(views.answer_device), methods=["POST"]),
     ]
 
 
@@ -40,38 +40,24 @@ class _Views:
         given = parameters(request.query_params.multi_items())
         return redirect(await self._authorizations.begin(given, address=address(request)))
 
-    async def ask(self, request: Request) -> Response:
-        person = await self._pages.person(request)
-        if person is None:
-            return self._pages.to_sign_in(request)
+    async def ask(self, request: Request, person: Person) -> Response:
         request_id = request.path_params["request_id"]
         question = await self._authorizations.asked(request_id, person, address=address(request))
         return self._consent_page(request, person, question, user_code=None)
 
-    async def answer(self, request: Request) -> Response:
-        form = await self._pages.form(request)
-        person = await self._pages.person(request)
-        if person is None:
-            return self._pages.to_sign_in(request)
+    async def answer(self, request: Request, person: Person, form: Mapping[str, str]) -> Response:
         request_id = request.path_params["request_id"]
         to = await self._authorizations.answer(request_id, person, _answer(form), address=address(request))
         return redirect(to)
 
-    async def ask_for_device(self, request: Request) -> Response:
-        person = await self._pages.person(request)
-        if person is None:
-            return self._pages.to_sign_in(request)
+    async def ask_for_device(self, request: Request, person: Person) -> Response:
         typed = request.query_params.get("user_code", "")
         if not typed:
             return self._pages.show(request, "device.jinja", action=DEVICE_PATH, person=person)
         question = await self._authorizations.asked_by_device(typed, person, address=address(request))
         return self._consent_page(request, person, question, user_code=typed)
 
-    async def answer_device(self, request: Request) -> Response:
-        form = await self._pages.form(request)
-        person = await self._pages.person(request)
-        if person is None:
-            return self._pages.to_sign_in(request)
+    async def answer_device(self, request: Request, person: Person, form: Mapping[str, str]) -> Response:
         allowed = _answer(form)
         typed = form.get("user_code", "")
         await self._authorizations.answer_device(typed, person, allowed, address=address(request))

@@ -45,6 +45,8 @@ _HEADERS = {
 _SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 Handler = Callable[[Request], Awaitable[Response]]
+PersonalHandler = Callable[[Request, Person], Awaitable[Response]]
+FormHandler = Callable[[Request, Person, Mapping[str, str]], Awaitable[Response]]
 
 
 class Pages:
@@ -76,6 +78,25 @@ class Pages:
                 return self.problem(request, error)
 
         return answered
+
+    def personal(self, handler: PersonalHandler) -> Handler:
+        """`endpoint` for who has signed in; everybody else does that first, and comes back."""
+
+        async def answered(request: Request) -> Response:
+            person = await self.person(request)
+            return self._to_sign_in(request) if person is None else await handler(request, person)
+
+        return self.endpoint(answered)
+
+    def submitted(self, handler: FormHandler) -> Handler:
+        """`personal` for a form of ours, filled in on one of our pages."""
+
+        async def answered(request: Request) -> Response:
+            form = await self.form(request)
+            person = await self.person(request)
+            return self._to_sign_in(request) if person is None else await handler(request, person, form)
+
+        return self.endpoint(answered)
 
     def show(
         self, request: Request, template: str, *, status: int = 200, form_targets: Sequence[str] = (), **values: Any
@@ -119,7 +140,7 @@ class Pages:
         browser = self.browser(request)
         return None if browser is None else await self._sign_in.person(browser)
 
-    def to_sign_in(self, request: Request) -> Response:
+    def _to_sign_in(self, request: Request) -> Response:
         """Sign in first, then come back here."""
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return redirect(f"{SIGN_IN}?{urlencode({'then': here})}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.identity.oauth import parameters
+from gateway.identity.people import Person
 from gateway.service.getting_in import GettingIn
 from gateway.service.signin import CALLBACK
 from gateway.web.pages import SIGN_IN, Pages, address, own_path, redirect
@@ -21,12 +23,12 @@ def routes(getting_in: GettingIn, pages: Pages) -> list[BaseRoute]:
     views = _Views(getting_in, pages)
     return [
         Route("/", pages.endpoint(views.start), methods=["GET"]),
-        Route(HOME, pages.endpoint(views.home), methods=["GET"]),
+        Route(HOME, pages.personal(views.home), methods=["GET"]),
         Route(SIGN_IN, pages.endpoint(views.show), methods=["GET"]),
         Route(SIGN_IN, pages.endpoint(views.with_code), methods=["POST"]),
         Route(TO_PROVIDER, pages.endpoint(views.to_provider), methods=["GET"]),
         Route(CALLBACK, pages.endpoint(views.from_provider), methods=["GET"]),
-        Route(f"{HOME}end", pages.endpoint(views.end), methods=["POST"]),
+        Route(f"{HOME}end", pages.submitted(views.end), methods=["POST"]),
         Route("/ui/sign-out", pages.endpoint(views.out), methods=["POST"]),
     ]
 
@@ -43,11 +45,8 @@ class _Views:
         """Whoever opens the address that the gateway printed."""
         return redirect(HOME)
 
-    async def home(self, request: Request) -> Response:
+    async def home(self, request: Request, person: Person) -> Response:
         """Who is signed in, which agents are theirs, and what they have connected."""
-        person = await self._pages.person(request)
-        if person is None:
-            return self._pages.to_sign_in(request)
         config = self._floor.tokens.config
         agents = {name: agent for name, agent in config.agents.items() if person.may_act_as(agent.owner)}
         return self._pages.show(
@@ -59,11 +58,7 @@ class _Views:
             consents=await self._authorizations.given(person),
         )
 
-    async def end(self, request: Request) -> Response:
-        form = await self._pages.form(request)
-        person = await self._pages.person(request)
-        if person is None:
-            return self._pages.to_sign_in(request)
+    async def end(self, request: Request, person: Person, form: Mapping[str, str]) -> Response:
         await self._authorizations.end(person, form.get("consent", ""))
         return redirect(HOME)
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from gateway.config import AuditSettings, JsonlSettings, OtlpSettings, SyslogSet
 from gateway.service.audit_export import Exporter, Exporters
 from gateway.service.audit_sinks import SINK_ERRORS, JsonlSink, OtlpSink, Sink, SyslogSink, sinks
 from tests.audit.parts import Replica, done, is_intact, tool
+from tests.oauth.site import certificate
 
 RECORD = {"v": 1, "tenant": "t", "seq": 3, "ts": 1_795_000_000_123, "event": "tool.call", "reason": "größer"}
 
@@ -278,6 +280,27 @@ async def test_syslog_over_tcp_is_framed_and_connects_again() -> None:
     with pytest.raises(SINK_ERRORS):
         await sink.close()
         await sink.send([RECORD])
+
+
+async def test_syslog_over_tls_goes_to_a_server_that_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    got: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await got.put(await reader.readexactly(int(await reader.readuntil(b" "))))
+        writer.close()
+
+    file, key = certificate(tmp_path)
+    identity = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    identity.load_cert_chain(file, key)
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=identity) as server:
+        sink = SyslogSink(SyslogSettings(url=f"tls://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+        with pytest.raises(SINK_ERRORS):
+            await sink.send([RECORD])
+        assert got.empty()
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+        await sink.send([RECORD])
+        assert parsed(await got.get())[2] == RECORD
+        await sink.close()
 
 
 @pytest.mark.parametrize("url", ["udp://h", "tcp://:1", "http://h:1", "unix://", "udp://h:x", "h:514"])

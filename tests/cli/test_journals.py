@@ -42,11 +42,6 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Liv
             yield started
 
 
-@pytest.fixture
-def shell(gateway: Live, home: Path) -> Shell:
-    return Shell(gateway)
-
-
 async def exported(shell: Shell, run: dict[str, Any]) -> list[dict[str, Any]]:
     code, _, err = await shell("runs", "export", run["run_id"], "run.jsonl")
     assert code == 0 and "gateway runs replay run.jsonl" in err

@@ -4,36 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from mcp import Client, StdioServerParameters
 from mcp.types import ElicitResult
 
 from tests.cli.shell import Shell
-from tests.live import Live, agent, live, stdio
+from tests.live import Live
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-CONFIG = {"mcpServers": {"fast": stdio("fast.py")}, "agents": {"tester": agent("fast")}}
 ADD = "return await tools.fast.add({ a: 1, b: 2 });"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live]:
-    async with live(tmp_path_factory.mktemp("gateway"), CONFIG) as started:
-        yield started
-
-
-@pytest.fixture
-def shell(gateway: Live, home: Path) -> Shell:
+@pytest.fixture(autouse=True)
+def programs(home: Path) -> None:
     Path("add.ts").write_text(ADD)
     Path("wrong.ts").write_text("\nreturn await tools.fast.add({ a: 1, c: 2 });")
     Path("fails.ts").write_text("console.log('soon'); throw new Error('on purpose');")
-    return Shell(gateway)
 
 
 async def test_tokens(shell: Shell) -> None:

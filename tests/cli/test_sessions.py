@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-import pytest_asyncio
 
 from tests.cli.shell import Shell
-from tests.live import Live, agent, live, stdio
+from tests.live import Live
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-CONFIG = {"mcpServers": {"fast": stdio("fast.py")}, "agents": {"tester": agent("fast")}}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live]:
-    async with live(tmp_path_factory.mktemp("gateway"), CONFIG) as started:
-        yield started
-
-
-@pytest.fixture
-def shell(gateway: Live, home: Path) -> Shell:
-    return Shell(gateway)
 
 
 async def test_a_session_from_its_first_run_to_its_deletion(shell: Shell, gateway: Live) -> None:

@@ -53,3 +53,16 @@ def test_a_new_configuration_has_new_secrets() -> None:
     scrubber = Scrubber([PLAIN])
     scrubber.blank(["another-secret"])
     assert scrubber.value([PLAIN, "another-secret"]) == [PLAIN, BLANK]
+
+
+def test_tokens_are_learnt_as_they_come_and_the_oldest_leave() -> None:
+    shared, scrubber = Scrubber([PLAIN]), Scrubber(most_learned=2)
+    both = Scrubber(beside=(shared, scrubber))
+    tokens = [f'to"ken-{number}-0123456789' for number in range(3)]
+    scrubber.learn(tokens[:2])
+    scrubber.learn([tokens[0], "short"])
+    assert both.value({tokens[1]: [tokens[0], PLAIN]}) == {BLANK: [BLANK, BLANK]}
+    scrubber.learn(tokens)
+    value = [tokens[0], f"x{tokens[1].encode().hex()}", "short"]
+    assert both.value(value) == [tokens[0], f"x{BLANK}", "short"], "the last two of them are known"
+    assert both.text(f"{tokens} {PLAIN}").count(BLANK) == 3

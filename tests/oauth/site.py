@@ -53,11 +53,11 @@ class Site:
 
 @asynccontextmanager
 async def serving(folder: Path) -> AsyncIterator[Site]:
-    certificate, key = _certificate(folder)
+    file, key = certificate(folder)
     server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server_side.load_cert_chain(certificate, key)
+    server_side.load_cert_chain(file, key)
     bound = socket.create_server(("127.0.0.1", 0))
-    site = Site(bound.getsockname()[1], certificate, ssl.create_default_context(cafile=certificate))
+    site = Site(bound.getsockname()[1], file, ssl.create_default_context(cafile=file))
     runner = web.ServerRunner(web.Server(site.answer), shutdown_timeout=0.1)
     await runner.setup()
     await web.SockSite(runner, bound, ssl_context=server_side).start()
@@ -67,12 +67,12 @@ async def serving(folder: Path) -> AsyncIterator[Site]:
         await runner.cleanup()
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
+def certificate(folder: Path) -> tuple[Path, Path]:
     """A certificate for 127.0.0.1 that signs itself, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a test")])
     now = datetime.datetime.now(datetime.UTC)
-    certificate = (
+    made = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -84,7 +84,7 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
         .sign(key, hashes.SHA256())
     )
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     (folder / "key.pem").write_bytes(pem)
     return folder / "cert.pem", folder / "key.pem"

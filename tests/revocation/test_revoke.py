@@ -90,6 +90,10 @@ async def test_who_is_hit(gateway: Live) -> None:
     assert await alive() == [False, False, False, True, False]
     await revoke(everything=True)
     assert await alive() == [False] * 5
+    left = {name: one for name, one in services.config.agents.items() if name != "elsewhere"}
+    await services.reload(services.config.model_copy(update={"agents": left}))
+    listed = {one["id"]: one["state"] for one in await services.tokens.list()}
+    assert listed == dict.fromkeys((one["id"] for one in (parent, child, sibling, other, acme)), "revoked")
     nobody: list[dict[str, Any]] = [{"token_id": "tok_x"}, {"agent": "x"}, {"session": "sid_x"}, {"tenant": "x"}]
     for one in nobody:
         with pytest.raises(NotFound):
@@ -178,13 +182,16 @@ async def test_the_store_restarts_and_the_dead_stay_dead(gateway: Live, store: E
     assert (await is_alive(gateway, dead), await is_alive(gateway, alive)) == (False, True)
 
 
-async def test_each_replica_has_it_on_its_own_disk_before_revoke_returns(
+async def test_before_revoke_returns_each_replica_has_it_on_its_own_disk_and_their_runs_are_counted(
     gateway: Live, store: Embedded, tmp_path: Path
 ) -> None:
     config = {**CONFIG, "gateway": {"redis_url": store.url}}
-    async with replica(tmp_path / "b", config):
+    async with replica(tmp_path / "b", config) as other:
         issued = await gateway.services.tokens.issue("tester", ttl_seconds=600)
-        await gateway.services.revoker.revoke(token_id=issued["id"])
+        for code in ("while (true) {}", WAITS, "return 1"):
+            await other.call("execute", code=code, wait_seconds=1)
+        await gateway.execute("while (true) {}", wait_seconds=0)
+        assert (await gateway.services.revoker.revoke(agent="tester"))["runs_stopped"] == 3
         for name in ("a", "b"):
             text = (tmp_path / name / "data" / REVOCATIONS).read_text()
             assert issued["id"] in [one for line in text.splitlines() for one in json.loads(line).get("shut", [])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.engine.record import Filter
+from gateway.errors import Conflict
 from tests.live import Live, live, stdio
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -24,7 +26,9 @@ ASKING = [
     {"server": "fast", "tools": ["echo"], "limits": {"per_run": 1}},
     {"server": "fast", "tools": ["echo"], "approval": {"by": "owner"}},
 ]
-AGENTS = {"limited": {**OWNER, "grants": LIMITED}, "asking": {**OWNER, "grants": ASKING}}
+HASTY = [{"server": "fast", "tools": ["echo"], "approval": {"by": "owner", "ttl": 1}}]
+GRANTS = {"limited": LIMITED, "asking": ASKING, "hasty": HASTY}
+AGENTS = {name: {**OWNER, "grants": grants} for name, grants in GRANTS.items()}
 CONFIG = {"mcpServers": {"fast": stdio("fast.py")}, "agents": AGENTS}
 THREE = """
 const told = [];
@@ -100,3 +104,20 @@ async def test_more_than_the_limit_waits_for_a_person(gateway: Live) -> None:
     assert ended["status"] == "completed", ended
     page = await gateway.services.audit.page(Filter(run_id=run["run_id"], event="tool.*"))
     assert [record["rule"] for record in page.records] == ["agents.asking.grants[0]", "agents.asking.grants[1]"]
+
+
+async def test_what_nobody_approves_in_time_is_refused_and_cannot_be_approved_later(gateway: Live) -> None:
+    code = "try { return await tools.fast.echo({ text: 'a' }) } catch (e) { return [e.name, e.message] }"
+    run = await gateway.execute(code, agent="hasty", wait_seconds=10)
+    # A second may be over already.
+    assert run["status"] in ("waiting", "completed"), run
+    admin = replace(await gateway.principal("hasty"), admin=True)
+    async with asyncio.timeout(20):
+        while (ended := await gateway.services.runs.result(admin, run["run_id"], wait_seconds=5)).status == "waiting":
+            await asyncio.sleep(0.05)
+    name, message = ended.as_dict()["result"]
+    assert name == "PolicyError" and message.startswith("Nobody approved fast:echo"), message
+    with pytest.raises(Conflict):
+        await gateway.services.runs.approve(admin, run["run_id"], approved=True)
+    page = await gateway.services.audit.page(Filter(run_id=run["run_id"], event="tool.*"))
+    assert [record["event"] for record in page.records] == ["tool.denied"]

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from gateway.upstream.catalog import build
 from tests.live import Live, agent, live, stdio
 
 CONFIG = ServerConfig(command="other")
+ASKING = {"server": "up", "tools": ["*"], "approval": {"by": "owner"}}
 CALL = "return await tools.up.{}({{}});"
 
 
@@ -36,7 +38,7 @@ async def gateway(folder: Path, **server: Any) -> AsyncIterator[Live]:
         file.write_text(json.dumps([tool("read"), tool("write")]))
     config = {
         "mcpServers": {"up": {**stdio("changing.py", str(file)), **server}},
-        "agents": {"tester": agent("up")},
+        "agents": {"tester": agent("up"), "asking": {**agent(), "grants": [ASKING]}},
         "gateway": {"pool_size": 1},
     }
     async with live(folder, config) as running:
@@ -142,6 +144,21 @@ async def test_block_holds_new_and_changed_tools_until_they_are_approved(tmp_pat
         await offers(running, "read", "write")
         assert (await running.execute(CALL.format("read")))["result"] == {"name": "read"}
         assert (await api(running, "servers/check"))["held"] == ["extra"]
+
+
+async def test_an_approval_is_for_the_definition_that_was_looked_at(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as running:
+        code = "try { return await tools.up.write({}) } catch (e) { return [e.name, e.message] }"
+        run = await running.execute(code, agent="asking", wait_seconds=20)
+        assert run["status"] == "waiting", run
+        await lists(running, tmp_path, tool("read"), tool("write", "Also mails it away."))
+        admin = replace(await running.principal("asking"), admin=True)
+        await running.services.runs.approve(admin, run["run_id"], approved=True)
+        ended = await running.services.runs.result(admin, run["run_id"], wait_seconds=20)
+        name, message = ended.as_dict()["result"]
+        assert name == "PolicyError" and message.startswith("up:write is not what it was"), message
+        [denied] = await recorded(running, "tool.denied")
+        assert (denied["tool"], denied["rule"]) == ("write", "agents.asking.grants[0]")
 
 
 async def test_block_holds_over_a_restart_and_while_a_tool_was_away(tmp_path: Path) -> None:

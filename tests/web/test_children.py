@@ -46,6 +46,32 @@ async def test_a_child_can_do_no_more_lives_no_longer_and_dies_with_its_parent(g
     assert (await ask(gateway, grandchild["token"], "GET", f"/runs/{waiting['run_id']}"))[0] == 401
 
 
+async def test_a_token_sees_and_ends_what_is_below_it_and_nothing_else(gateway: Live) -> None:
+    admin = gateway.services.admin_key
+    _, parent = await ask(gateway, admin, "POST", "/tokens", {"agent": "tester"})
+    _, beside = await ask(gateway, admin, "POST", "/tokens", {"agent": "tester"})
+    _, child = await ask(gateway, parent["token"], "POST", "/tokens", {"ttl": "5m"})
+    _, grandchild = await ask(gateway, child["token"], "POST", "/tokens", {})
+    _, listed = await ask(gateway, parent["token"], "GET", "/tokens")
+    assert {one["id"]: one["state"] for one in listed} == {child["id"]: "live", grandchild["id"]: "live"}
+    status, shown = await ask(gateway, parent["token"], "GET", f"/tokens/{grandchild['id']}")
+    assert (status, shown["parent"]) == (200, child["id"])
+    assert "token" not in shown, "its secret is shown once, to who made it"
+    others: list[dict[str, Any]] = [{"token": one["id"]} for one in (parent, beside, {"id": "tok_0"})]
+    others += [{"agent": "tester"}, {"tenant": "default"}, {"session": child["session"]}, {"all": True}]
+    for body in others:
+        status, told = await ask(gateway, parent["token"], "POST", "/tokens/revoke", body)
+        assert (status, told["error"]["code"]) == (404, "not_found"), body
+        if "token" in body:
+            assert (await ask(gateway, parent["token"], "GET", f"/tokens/{body['token']}"))[0] == 404
+    assert (await ask(gateway, child["token"], "POST", "/tokens/revoke", {"token": parent["id"]}))[0] == 404
+    waiting = await run(gateway, grandchild["token"], "await waitFor('never')")
+    status, done = await ask(gateway, parent["token"], "POST", "/tokens/revoke", {"token": child["id"]})
+    assert (status, set(done["revoked"]), done["runs_stopped"]) == (200, {child["id"], grandchild["id"]}, 1)
+    assert (await ask(gateway, grandchild["token"], "GET", f"/runs/{waiting['run_id']}"))[0] == 401
+    assert (await ask(gateway, parent["token"], "GET", "/tokens"))[1][0]["state"] == "revoked"
+
+
 @pytest.mark.parametrize("body", [{"agent": "narrow"}, {"parent": "tok_0000000000000000"}])
 async def test_a_token_makes_children_of_its_own_alone(gateway: Live, body: dict[str, str]) -> None:
     status, told = await ask(gateway, await gateway.token(), "POST", "/tokens", body)

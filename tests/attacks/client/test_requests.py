@@ -121,7 +121,7 @@ async def test_acting_as_another_agent_is_refused(place: Place) -> None:
             assert answer.status == 403
 
 
-@pytest.mark.parametrize("path", ["/tokens", "/tokens/tok_1", "/doctor", "/servers", "/catalog", "/audit/verify"])
+@pytest.mark.parametrize("path", ["/keys", "/tokens/tok_1", "/doctor", "/servers", "/catalog", "/audit/verify"])
 async def test_a_token_administers_nothing(place: Place, path: str) -> None:
     status, _ = await place.api("GET", path)
     assert status in (403, 404, 405)
