@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 from collections.abc import Mapping, Sequence
 
 from gateway import telemetry
 from gateway.engine import program
-from gateway.engine.frames import Go
 from gateway.engine.program import Program
-from gateway.errors import Busy, ProcessDied, UsageError
+from gateway.errors import Busy, UsageError
 from gateway.model import JSON, Entry, Principal, RunStatus
 from gateway.sandbox.checker import CheckResult
-from gateway.sandbox.pool import Process
 from gateway.service import legs, views
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor, Job, compact
 from gateway.service.outcome import REVOKED
 from gateway.service.publish import Published, Publisher
 from gateway.service.runner import Runner
+from gateway.service.talk import Ahead
 from gateway.service.views import RunView
 from gateway.store import keys
 from gateway.store.client import Command
@@ -94,16 +92,15 @@ class Opening:
         *,
         prefix: Sequence[legs.Said] = (),
         first: Sequence[Command] = (),
-        ahead: Process | None = None,
+        ahead: Ahead | None = None,
     ) -> Drive:
         """Write the run and drive it. `begin` are the `seed` and further fields of its `started` entry, `prefix`
         entries that come after that, `first` commands whose effect has to be durable before, `ahead` a process that
         has loaded the program. Raises `StoreUnavailable`."""
         await self._floor.modules.put(job.module.hash, job.module.as_json())
         if ahead is not None:
-            # It computes while its record is written; nothing that it asks for is done before. Its drive sees it die.
-            with contextlib.suppress(ProcessDied):
-                await ahead.send(Go())
+            # It computes while its record is written; nothing that it asks for is done before.
+            await ahead.go(begin["seed"], job.created_at)
         writer, alive = await legs.write(self._floor, job, code, begin, prefix=prefix, first=first)
         drive = self._runner.launch(job, writer, ahead)
         if not alive:
