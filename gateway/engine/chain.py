@@ -44,12 +44,9 @@ def pack(elements: Sequence[bytes]) -> bytes:
 def unpack(elements: Iterable[bytes], head: bytes = GENESIS) -> Iterator[bytes]:
     """The elements that follow `head` one by one, whether or not they were packed. Proves nothing: what is broken stays
     broken."""
-    for element in elements:
-        if element[DIGEST : DIGEST + 1] == _PACKED:
-            yield from _unpacked(element, head)
-        else:
-            yield element
-        head = element[:DIGEST]
+    for said, body in _said(elements):
+        head = said if len(said) == DIGEST else said + hashlib.sha256(head + body).digest()[_PREFIX:]
+        yield head + body
 
 
 def packed(elements: Sequence[bytes], length: int) -> tuple[int, bytes]:
@@ -58,7 +55,16 @@ def packed(elements: Sequence[bytes], length: int) -> tuple[int, bytes]:
     return (0, GENESIS) if loose is None else (length - loose, elements[-1 - loose][:DIGEST])
 
 
-def _unpacked(element: bytes, head: bytes) -> Iterator[bytes]:
+def _said(elements: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Of each entry its hash, or what was kept of it, and its JSON."""
+    for element in elements:
+        if element[DIGEST : DIGEST + 1] == _PACKED:
+            yield from _unpacked(element)
+        else:
+            yield element[:DIGEST], element[DIGEST:]
+
+
+def _unpacked(element: bytes) -> Iterator[tuple[bytes, bytes]]:
     at = DIGEST + len(_PACKED) + _COUNT
     count = int.from_bytes(element[at - _COUNT : at], "big")
     prefixes, packed = element[at : at + _PREFIX * count], element[at + _PREFIX * count :]
@@ -66,10 +72,11 @@ def _unpacked(element: bytes, head: bytes) -> Iterator[bytes]:
         bodies = zlib.decompress(packed).split(b"\n")
     except zlib.error:
         bodies = [packed]
-    for index, body in enumerate(bodies, 1):
-        head = hashlib.sha256(head + body).digest()
-        kept = prefixes[(index - 1) * _PREFIX : index * _PREFIX]
-        yield (element[:DIGEST] if index == len(bodies) else kept + head[_PREFIX:]) + body
+    # What was kept of fewer hashes than there are entries fits none of the others.
+    prefixes = prefixes.ljust(_PREFIX * len(bodies), b"\0")
+    for start, body in zip(range(0, len(prefixes), _PREFIX), bodies[:-1], strict=False):
+        yield prefixes[start : start + _PREFIX], body
+    yield element[:DIGEST], bodies[-1]
 
 
 def open_sealed(elements: Iterable[bytes], head: bytes = GENESIS, first: int = 0) -> tuple[bytes, list[Entry]]:
@@ -77,10 +84,9 @@ def open_sealed(elements: Iterable[bytes], head: bytes = GENESIS, first: int = 0
 
     Raises `StoreCorrupt` with `seq` and `reason` of the first bad element."""
     entries = []
-    for seq, element in enumerate(unpack(elements, head), first):
-        body = element[DIGEST:]
+    for seq, (said, body) in enumerate(_said(elements), first):
         head = hashlib.sha256(head + body).digest()
-        if element[:DIGEST] != head:
+        if not head.startswith(said):
             raise _bad(seq, "its hash does not follow from the one before")
         entries.append(_entry(seq, body))
     return head, entries

@@ -10,7 +10,8 @@ Order of a conversation::
     host    → Go                         once: it runs
     program → Turn                       the commands emitted until the program was quiescent
     host    → Deliver [Done, …]          completions, delivered one at a time in this order
-    program → Turn                       one reply for each Deliver, with one list of commands per completion
+    program → Turn                       one reply for each Deliver, with one list of commands per completion; what the
+                                         journal holds already is delivered without waiting for the replies before
     …                                    until a Turn carries `end`
     program → Log | Progress | Emit      at any time in between
 
@@ -47,24 +48,25 @@ _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The program and its world. `code` is a TypeScript module whose default export is the async function to run;
-    `tools` maps namespace → function → [server, tool]; `seed` is 32 hex digits; `now` is the clock (ms); `limits` has
-    caps under their names in the configuration. Commands up to the cid `replayed` come without their lines.
-    `continued` is `{"v": state}` in a leg that another one has continued with."""
+    """The program, as it is in every process of its run. `code` is a TypeScript module whose default export is the
+    async function to run; `tools` maps namespace → function → [server, tool]; `limits` has caps under their names in
+    the configuration."""
 
     run: str
     code: str
-    seed: str
-    now: int
     tools: Mapping[str, Mapping[str, tuple[str, str]]]
     limits: Mapping[str, int]
-    replayed: int = 0
-    continued: Mapping[str, JSON] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """Nothing of the program runs before this."""
+    """Nothing of the program runs before this. `seed` is 32 hex digits; `now` is the clock (ms). Commands up to the cid
+    `replayed` come without their lines. `continued` is `{"v": state}` in a leg that another one has continued with."""
+
+    seed: str
+    now: int
+    replayed: int = 0
+    continued: Mapping[str, JSON] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +159,10 @@ def encode(frame: HostFrame) -> bytes:
 def _wire(frame: HostFrame) -> dict[str, Any]:
     match frame:
         case Start():
-            fields = ("run", "code", "seed", "now", "tools", "limits", "replayed")
-            leg = {} if frame.continued is None else {"continued": frame.continued["v"]}
-            return {"t": "start"} | {name: getattr(frame, name) for name in fields} | leg
+            return {"t": "start", "run": frame.run, "code": frame.code, "tools": frame.tools, "limits": frame.limits}
         case Go():
-            return {"t": "go"}
+            leg = {} if frame.continued is None else {"continued": frame.continued["v"]}
+            return {"t": "go", "seed": frame.seed, "now": frame.now, "replayed": frame.replayed, **leg}
         case Deliver():
             return {"t": "deliver", "items": [_done(item) for item in frame.items]}
 

@@ -26,13 +26,12 @@ from gateway.errors import (
     StoreUnavailable,
 )
 from gateway.model import Diagnostic, RunStatus, Waiting
-from gateway.sandbox.pool import Process
 from gateway.service import mail
 from gateway.service.floor import Floor, Job
 from gateway.service.open import ASKS, STAY_MS
 from gateway.service.outcome import CANCELLED, ELSEWHERE, REVOKED, Outcome, Trace, ended, failed, paused
 from gateway.service.pen import Pen
-from gateway.service.talk import Talk
+from gateway.service.talk import Ahead, Talk
 from gateway.service.views import RunView
 from gateway.service.work import Outcome as CallOutcome
 from gateway.service.work import Revoked, Work
@@ -57,8 +56,8 @@ ATTEMPTS = 2
 class Drive:
     """One owner's work on one run. `settled` is set when its outcome is written (service/ending.py)."""
 
-    def __init__(self, floor: Floor, job: Job, writer: Writer, ahead: Process | None = None) -> None:
-        """`ahead` runs the program already, if it is a new run."""
+    def __init__(self, floor: Floor, job: Job, writer: Writer, ahead: Ahead | None = None) -> None:
+        """`ahead` runs the program already, or has compiled it."""
         self.job = job
         self.view: RunView | None = None
         """The run as it was left, once `settled` is set and it could be written."""
@@ -66,7 +65,7 @@ class Drive:
         self._floor = floor
         self._tasks = Tasks()
         self.pen = Pen(floor.journal, writer, floor.clock, self._tasks)
-        self._talk = Talk(floor, job, self._over_limit, ahead)
+        self._talk = Talk(floor, job, self._tasks, self._over_limit, ahead)
         self.work = Work(floor, job, self.pen, self._tasks, self._may_send)
         self._now = 0
         self._end: End | None = None
@@ -219,15 +218,16 @@ class Drive:
         self.work.begin_replay()
         self._now = history.started["now"]
         done = [await self._recorded(cid) for cid in history.order]
-        turn = await self._talk.open(history.started["seed"], self._now, 0 if diverged else len(history.calls))
+        recorded = [tuple(done[at : at + REPLAYED_AT_ONCE]) for at in range(0, len(done), REPLAYED_AT_ONCE)]
+        replayed = 0 if diverged else len(history.calls)
+        turn = await self._talk.open(history.started["seed"], self._now, replayed, recorded)
         if history.runtime != self._talk.runtime:
             self.pen.write("runtime", {"version": self._talk.runtime})
         self.work.absorb(turn, [], self._now)
-        for first in range(0, len(done), REPLAYED_AT_ONCE):
+        for some in recorded:
             if turn.end is None:
-                some = done[first : first + REPLAYED_AT_ONCE]
                 self._now = some[-1].now
-                turn = await self._talk.deliver(tuple(some))
+                turn = await self._talk.turn(lists=len(some))
                 self.work.absorb(turn, [], self._now)
         self._end = turn.end
         self.work.end_replay()

@@ -23,7 +23,7 @@ from gateway.service.outcome import CANCELLED
 from gateway.service.publish import Publisher
 from gateway.service.runner import Runner
 from gateway.service.session_desk import SessionDesk
-from gateway.service.talk import load_ahead
+from gateway.service.talk import loading
 from gateway.service.views import RunView, from_record
 from gateway.service.visible import latest, may_see, newest, own
 
@@ -60,16 +60,11 @@ class Runs:
         parsed = await self._opening.parsed(code)
         created, run_id, seed = self._floor.clock(), new_run_id(principal), secrets.token_hex(16)
         job = Job(run_id, principal, session, parsed.run_text, published.runtime, created)
-        ahead = None if parsed.problems else await load_ahead(self._floor, job, seed)
-        try:
+        async with contextlib.nullcontext() if parsed.problems else loading(self._floor, job) as ahead:
             found = await self._opening.checked(parsed, published)
             if found.diagnostics:
                 return await self._opening.rejected(job, code, found)
             drive = await self._opening.open(replace(job, warnings=found.warnings), code, {"seed": seed}, ahead=ahead)
-            ahead = None
-        finally:
-            if ahead is not None:
-                self._floor.pool.discard(ahead)
         return await self._wait(drive, principal, run_id, wait_seconds, on_progress)
 
     async def result(
@@ -81,11 +76,11 @@ class Runs:
 
     async def cancel(self, principal: Principal, run_id: str) -> RunView:
         """Stop a run wherever it is. A run that has ended stays as it ended. Raises `NotFound`."""
-        run_id, _ = await latest(self._floor, principal, run_id)
-        await self._stop(run_id)
+        run_id, record = await latest(self._floor, principal, run_id)
+        await self._stop(run_id, record)
         return await self.result(principal, run_id, wait_seconds=5)
 
-    async def _stop(self, run_id: str) -> None:
+    async def _stop(self, run_id: str, record: Mapping[str, str]) -> None:
         drive = self._runner.drives.get(run_id)
         if drive is not None:
             drive.stop(CANCELLED)
@@ -93,7 +88,7 @@ class Runs:
             if drive.view is not None and drive.view.status is not RunStatus.WAITING:
                 return
         if not await self._runner.end(run_id, CANCELLED):
-            await self._post(run_id, {"type": "cancel"})
+            await self._post(run_id, record, {"type": "cancel"})
 
     async def list(
         self,
@@ -143,21 +138,21 @@ class Runs:
 
     async def signal(self, principal: Principal, run_id: str, name: str, payload: JSON) -> None:
         """Deliver an event to a run: to its oldest `waitFor(name)`, now or later. Raises `NotFound`, `Conflict`."""
-        run_id = (await self._going_on(principal, run_id)).run_id
-        await self._post(run_id, {"type": "event", "name": name, "payload": payload})
+        run_id, record, _ = await self._going_on(principal, run_id)
+        await self._post(run_id, record, {"type": "event", "name": name, "payload": payload})
 
     async def answer(self, principal: Principal, run_id: str, value: JSON, *, cid: int | None = None) -> None:
         """Answer an `ask`. Raises `NotFound`, `Conflict` when nothing is asked."""
-        run_id = await self._waiting_for(principal, run_id, "input")
-        await self._post(run_id, {"type": "answer", "value": value, "cid": cid, "by": principal.owner})
+        run_id, record = await self._waiting_for(principal, run_id, "input")
+        await self._post(run_id, record, {"type": "answer", "value": value, "cid": cid, "by": principal.owner})
 
     async def approve(
         self, principal: Principal, run_id: str, *, approved: bool, comment: str | None = None, cid: int | None = None
     ) -> None:
         """Agree, or not, to what a run asks for. Raises `NotFound`, `Conflict` when nothing is to be approved."""
-        run_id = await self._waiting_for(principal, run_id, "approval")
-        by = principal.owner
-        await self._post(run_id, {"type": "approval", "approved": approved, "comment": comment, "cid": cid, "by": by})
+        run_id, record = await self._waiting_for(principal, run_id, "approval")
+        message = {"type": "approval", "approved": approved, "comment": comment, "cid": cid, "by": principal.owner}
+        await self._post(run_id, record, message)
 
     async def resolve(
         self, principal: Principal, run_id: str, choice: str, *, value: JSON = None, cid: int | None = None
@@ -165,30 +160,29 @@ class Runs:
         """Decide about a call whose outcome is not known: `retry`, `supply` (with `value`) or `fail`."""
         if choice not in ("retry", "supply", "fail"):
             raise UsageError(f"{choice!r} is no choice.", fix="Say retry, supply or fail.")
-        run_id = await self._waiting_for(principal, run_id, "in_doubt")
+        run_id, record = await self._waiting_for(principal, run_id, "in_doubt")
         message = {"type": "resolve", "choice": choice, "value": value, "cid": cid, "by": principal.owner}
-        await self._post(run_id, message)
+        await self._post(run_id, record, message)
 
-    async def _post(self, run_id: str, message: dict[str, JSON]) -> None:
-        await self._floor.journal.post(run_id, {**message, "id": secrets.token_hex(8)})
-        await self._runner.poke(run_id)
+    async def _post(self, run_id: str, record: Mapping[str, str], message: dict[str, JSON]) -> None:
+        await self._runner.post(run_id, record, {**message, "id": secrets.token_hex(8)})
 
-    async def _going_on(self, principal: Principal, run_id: str) -> RunView:
-        view = self._live_view(*await latest(self._floor, principal, run_id))
-        run_id = view.run_id
+    async def _going_on(self, principal: Principal, run_id: str) -> tuple[str, Mapping[str, str], RunView]:
+        """The run, or its last leg, with its record."""
+        run_id, record = await latest(self._floor, principal, run_id)
+        view = self._live_view(run_id, record)
         if view.status not in (RunStatus.RUNNING, RunStatus.WAITING):
             raise Conflict(f"{run_id} has ended ({view.status}).")
-        return view
+        return run_id, record, view
 
-    async def _waiting_for(self, principal: Principal, run_id: str, what: str) -> str:
-        """The run, or its last leg, which has to wait for `what`."""
-        view = await self._going_on(principal, run_id)
-        run_id = view.run_id
+    async def _waiting_for(self, principal: Principal, run_id: str, what: str) -> tuple[str, Mapping[str, str]]:
+        """The run, or its last leg, which has to wait for `what`, with its record."""
+        run_id, record, view = await self._going_on(principal, run_id)
         waiting = view.body.get("waiting")
         if waiting is None or waiting["for"] != what:
             now = f"it waits for {waiting['for']}" if waiting else "it is at work"
             raise Conflict(f"{run_id} does not wait for {what}: {now}.", fix=f"See `gateway runs show {run_id}`.")
-        return run_id
+        return run_id, record
 
     # --- waiting -----------------------------------------------------------------------------------------------
 

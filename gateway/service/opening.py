@@ -12,13 +12,13 @@ from gateway.engine.program import Program
 from gateway.errors import Busy, UsageError
 from gateway.model import JSON, Entry, Principal, RunStatus
 from gateway.sandbox.checker import CheckResult
-from gateway.sandbox.pool import Process
 from gateway.service import legs, views
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor, Job, compact
 from gateway.service.outcome import REVOKED
 from gateway.service.publish import Published, Publisher
 from gateway.service.runner import Runner
+from gateway.service.talk import Ahead
 from gateway.service.views import RunView
 from gateway.store import keys
 from gateway.store.client import Command
@@ -92,13 +92,13 @@ class Opening:
         *,
         prefix: Sequence[legs.Said] = (),
         first: Sequence[Command] = (),
-        ahead: Process | None = None,
+        ahead: Ahead | None = None,
     ) -> Drive:
         """Write the run and drive it. `begin` are the `seed` and further fields of its `started` entry, `prefix`
         entries that come after that, `first` commands whose effect has to be durable before, `ahead` a process that
         has loaded the program. Raises `StoreUnavailable`."""
         await self._floor.modules.put(job.module.hash, job.module.as_json())
-        async with self._runner.ahead(ahead, job.principal.chain):
+        async with self._runner.ahead(ahead, begin["seed"], job):
             writer, alive = await legs.write(self._floor, job, code, begin, prefix=prefix, first=first)
         drive = self._runner.launch(job, writer, ahead)
         if not alive:

@@ -72,8 +72,8 @@ class _Rehearsing:
         begin = history.started
         leg = begin.get("continued")
         caps = {name: cap for name, cap in header["limits"].items() if isinstance(cap, int)}
-        await process.send(Start(header["run_id"], text, begin["seed"], begin["now"], header["tools"], caps, 0, leg))
-        await process.send(Go())
+        await process.send(Start(header["run_id"], text, header["tools"], caps))
+        await process.send(Go(begin["seed"], begin["now"], continued=leg))
         turn = await self._turn(process)
         self._take(turn)
         for cid in history.order:

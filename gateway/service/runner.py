@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from weakref import WeakValueDictionary
@@ -13,19 +13,19 @@ from weakref import WeakValueDictionary
 import orjson
 
 from gateway.engine import program
-from gateway.engine.frames import Go
 from gateway.engine.replay import Call
 from gateway.engine.states import TERMINAL
-from gateway.errors import GatewayError, NotFound, ProcessDied, StoreError, Unauthenticated
-from gateway.model import Diagnostic, Principal, RunStatus
+from gateway.errors import GatewayError, NotFound, StoreError, Unauthenticated
+from gateway.model import JSON, Diagnostic, Principal, RunStatus
 from gateway.sandbox.pool import Process
 from gateway.service import ending, legs, mail, retention
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor, Job, RuntimeModule
 from gateway.service.outcome import CANCELLED, ELSEWHERE, REVOKED, Outcome
+from gateway.service.talk import Ahead, loading
 from gateway.service.tokens import Tokens
 from gateway.service.wake import Waker
-from gateway.store.journal import LEASE_MS, Writer
+from gateway.store.journal import LEASE_MS, Claim, Writer
 from gateway.store.liveness import Liveness
 from gateway.tasks import Tasks
 
@@ -77,24 +77,23 @@ class Runner:
 
     # --- drives ------------------------------------------------------------------------------------------------
 
-    def launch(self, job: Job, writer: Writer, ahead: Process | None) -> Drive:
+    def launch(self, job: Job, writer: Writer, ahead: Ahead | None) -> Drive:
         """Drive a new run, which may be running `ahead` of its drive."""
         return self._put_to_work(Drive(self._floor, job, writer, ahead))
 
     @asynccontextmanager
-    async def ahead(self, process: Process | None, chain: Chain) -> AsyncIterator[None]:
-        """Meanwhile a process that has loaded a program runs ahead of its drive, which finds it dead if its token was
+    async def ahead(self, ahead: Ahead | None, seed: str, job: Job) -> AsyncIterator[None]:
+        """Meanwhile a process that has loaded the program runs ahead of its drive, which finds it dead if its token was
         shut off. Nothing that it asks for is done before."""
-        if process is None:
+        if ahead is None:
             yield
             return
-        with suppress(ProcessDied):
-            await process.send(Go())
-        self._ahead[process] = chain
+        self._ahead[ahead.process] = job.principal.chain
         try:
+            await ahead.go(seed, job.created_at)
             yield
         finally:
-            del self._ahead[process]
+            del self._ahead[ahead.process]
 
     def _put_to_work(self, drive: Drive) -> Drive:
         self.drives[drive.job.run_id] = drive
@@ -171,6 +170,30 @@ class Runner:
             drive.stop(outcome)
         return found
 
+    async def post(self, run_id: str, record: Mapping[str, str], message: Mapping[str, JSON]) -> None:
+        """Post a message for a run with this record: its owner takes it in, or, when it sleeps, it is woken. Raises
+        `StoreError`: then it may be posted or not."""
+        lock = self._resuming.setdefault(run_id, asyncio.Lock())
+        async with lock:
+            asleep = record["status"] == RunStatus.WAITING and record["lease_until"] == "0"
+            if asleep and run_id not in self.drives and not self._closing:
+                await self._wake_with(run_id, record, message)
+                return
+        floor = self._floor
+        await floor.client.batch([floor.journal.post(run_id, message), floor.bus.saying("inbox", run_id)])
+        await self.poke(run_id)
+
+    async def _wake_with(self, run_id: str, record: Mapping[str, str], message: Mapping[str, JSON]) -> None:
+        """Its program is compiled while the message is posted, the run claimed and its journal read."""
+        job = await self.job(run_id, record, _nobody(record))
+        async with loading(self._floor, job) as ahead:
+            # If we die with it, somebody is to look soon, and not when its next wait would have ended.
+            look = self._floor.timers.setting(run_id, self._floor.timers.at(2 * LEASE_MS))
+            claim = await self._floor.journal.ask(run_id, [self._floor.journal.post(run_id, message), look])
+            if claim.is_held:
+                await self._floor.bus.say("inbox", run_id)
+            await self._safely(run_id, self._resume(claim, job, ahead))
+
     async def poke(self, run_id: str) -> None:
         """Something was posted for a run: its owner takes it in, or, when it sleeps, we do."""
         drive = self.drives.get(run_id)
@@ -203,28 +226,27 @@ class Runner:
             if (drive := self.drives.get(run_id)) is not None:
                 drive.nudge()
             elif not self._closing:
-                await self._resume(run_id)
+                await self._resume(await self._floor.journal.ask(run_id))
 
-    async def _resume(self, run_id: str) -> None:
+    async def _resume(self, claim: Claim, job: Job | None = None, ahead: Ahead | None = None) -> None:
+        run_id = claim.run_id
         try:
-            writer = await self._floor.journal.claim(run_id)
+            writer = self._floor.journal.taken(claim)
         except NotFound:
             await self._floor.timers.drop(run_id)
             return
         if writer is None:
             await self._requeue(run_id)
             return
+        job = job or await self.job(run_id, writer.record, _nobody(writer.record))
         try:
-            chain = tuple(orjson.loads(writer.record["chain"]))
-            principal = await self.tokens.principal(writer.record["token"], chain)
+            principal = await self.tokens.principal(job.principal.token_id, job.principal.chain)
         except Unauthenticated:
-            job = await self.job(run_id, writer.record, _nobody(writer.record))
-            await self._settle(Drive(self._floor, job, writer), REVOKED)
+            await self._settle(Drive(self._floor, job, writer, ahead), REVOKED)
             return
-        job = await self.job(run_id, writer.record, principal)
-        handed = writer.entries[0].data.get("continued")
-        job = replace(job, continued=await legs.state(self._floor, run_id, handed))
-        await self._take_over(Drive(self._floor, job, writer))
+        continued = await legs.state(self._floor, run_id, writer.entries[0].data.get("continued"))
+        job = replace(job, principal=principal, continued=continued)
+        await self._take_over(Drive(self._floor, job, writer, ahead))
 
     async def _take_over(self, drive: Drive) -> None:
         run_id, pen, now = drive.job.run_id, drive.pen, self._floor.clock()
@@ -344,8 +366,12 @@ class Runner:
                 process.kill_now()
 
     async def _resume_safely(self, run_id: str) -> None:
+        await self._safely(run_id, self.resume(run_id))
+
+    @staticmethod
+    async def _safely(run_id: str, resuming: Awaitable[None]) -> None:
         try:
-            await self.resume(run_id)
+            await resuming
         except GatewayError as error:
             log.error("run %s could not be resumed: %s", run_id, error)
         except Exception:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 
 import orjson
 
 from gateway.engine.frames import Deliver, Done, Emit, Go, Log, Progress, Start, Turn
-from gateway.errors import BadFrame, LimitExceeded, ProcessDied
+from gateway.errors import BadFrame, GatewayError, LimitExceeded, ProcessDied
 from gateway.model import JSON
 from gateway.sandbox.pool import Process
 from gateway.service.floor import Floor, Job
 from gateway.service.outcome import Trace
+from gateway.tasks import Tasks
 
 PROGRAM_CAPS = ("run_log_kb", "result_mb", "run_tool_calls", "run_concurrent_calls")
 """Limits that the program's side keeps too, so that what is over them need not cross the pipe."""
@@ -26,36 +29,62 @@ BURST_SECONDS = 10
 """A program may send the frames of so many seconds at once."""
 
 
-async def load_ahead(floor: Floor, job: Job, seed: str) -> Process | None:
-    """A process, if one is ready, that compiles the program while others still look at it; it runs when it is sent
-    `Go`. Whoever asked for it gives it to a `Talk`, or discards it."""
+@dataclass(slots=True)
+class Ahead:
+    """A process that has its program before its run has a drive. `runs`: it was told to go, from the beginning;
+    `taken`: a drive has it, and sees to its end."""
+
+    process: Process
+    runs: bool = False
+    taken: bool = False
+
+    async def go(self, seed: str, now: int) -> None:
+        """Its drive sees it die."""
+        self.runs = True
+        with contextlib.suppress(ProcessDied):
+            await self.process.send(Go(seed, now))
+
+
+@contextlib.asynccontextmanager
+async def loading(floor: Floor, job: Job) -> AsyncIterator[Ahead | None]:
+    """A process, if one is ready, that compiles the program while others still look at it, or fetch its journal. One
+    that no drive has taken by the end is discarded."""
     process = await floor.pool.acquire_ready()
     if process is None:
-        return None
+        yield None
+        return
+    ahead = Ahead(process)
     try:
-        await process.send(_start(floor, job, seed, job.created_at, 0))
-    except ProcessDied:
-        floor.pool.discard(process)
-        return None
-    return process
+        with contextlib.suppress(ProcessDied):
+            await process.send(_start(floor, job))
+        yield ahead
+    finally:
+        if not ahead.taken:
+            floor.pool.discard(process)
 
 
-def _start(floor: Floor, job: Job, seed: str, now: int, replayed: int) -> Start:
+def _start(floor: Floor, job: Job) -> Start:
     limits = floor.config.gateway.limits
-    caps = {name: getattr(limits, name) for name in PROGRAM_CAPS}
-    return Start(job.run_id, job.run_text, seed, now, job.module.tools, caps, replayed, job.continued)
+    return Start(job.run_id, job.run_text, job.module.tools, {name: getattr(limits, name) for name in PROGRAM_CAPS})
 
 
 class Talk:
-    """At most one process at a time; `open` after `close` begins a new one with a new trace. `ahead` is one that runs
-    the program already, from the beginning."""
+    """At most one process at a time; `open` after `close` begins a new one with a new trace. `ahead` is the first."""
 
     def __init__(
-        self, floor: Floor, job: Job, on_limit: Callable[[LimitExceeded], None], ahead: Process | None = None
+        self,
+        floor: Floor,
+        job: Job,
+        tasks: Tasks,
+        on_limit: Callable[[LimitExceeded], None],
+        ahead: Ahead | None = None,
     ) -> None:
         self._ahead = ahead
+        if ahead is not None:
+            ahead.taken = True
         self._floor = floor
         self._job = job
+        self._tasks = tasks
         self._on_limit = on_limit
         self._process: Process | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -79,34 +108,47 @@ class Talk:
         """Wall-clock time with a process, all processes of this drive together."""
         return self._active + (time.monotonic() - self._since if self._process else 0.0)
 
-    async def open(self, seed: str, now: int, replayed: int) -> Turn:
+    async def open(self, seed: str, now: int, replayed: int, recorded: Sequence[tuple[Done, ...]]) -> Turn:
         """A fresh process from the pool, started on the program. Returns its first turn. Commands up to `replayed` are
-        in the journal: they need no line."""
+        in the journal: they need no line. Completions that are `recorded` are sent after it; `turn` gives what each
+        delivery of them led to."""
         self.trace = Trace()
         ahead, self._ahead = self._ahead, None
-        process = ahead or await self._floor.pool.acquire()
+        process = ahead.process if ahead else await self._floor.pool.acquire()
         self._process, self._since = process, time.monotonic()
         limits = self._floor.config.gateway.limits
         left = limits.run_active_seconds - self._active
         self._deadline = asyncio.get_running_loop().call_later(max(left, 0.0), self._too_long)
         if ahead is None:
-            await process.send(_start(self._floor, self._job, seed, now, replayed))
-            await process.send(Go())
-        return await self._turn(process, lists=1)
+            await process.send(_start(self._floor, self._job))
+        if ahead is None or not ahead.runs:
+            await process.send(Go(seed, now, replayed, self._job.continued))
+        if recorded:
+            # Beside the turns, not between them: neither side waits for the other's answers.
+            self._tasks.start(self._send_recorded(process, recorded), name=f"replay {self._job.run_id}")
+        return await self.turn(lists=1)
+
+    async def _send_recorded(self, process: Process, recorded: Sequence[tuple[Done, ...]]) -> None:
+        try:
+            for items in recorded:
+                await process.send(Deliver(items))
+        except GatewayError:
+            # Whoever waits for its turns sees that it has died.
+            process.kill_now()
 
     async def deliver(self, items: tuple[Done, ...]) -> Turn:
         """Completions, one after the other; the answer says what each led to. Raises `ProcessDied`, `BadFrame`,
         `LimitExceeded`."""
         assert self._process is not None
         await self._process.send(Deliver(items))
-        return await self._turn(self._process, lists=len(items))
+        return await self.turn(lists=len(items))
 
     async def close(self) -> None:
         """Kill and reap the process, if there is one."""
         process, self._process = self._process, None
         if process is None:
             if self._ahead is not None:
-                self._floor.pool.discard(self._ahead)
+                self._floor.pool.discard(self._ahead.process)
             return
         self._active += time.monotonic() - self._since
         if self._deadline is not None:
@@ -115,12 +157,15 @@ class Talk:
 
     def kill_now(self) -> None:
         """Send the kill without waiting for the reaping; `close` does that."""
-        for process in (self._process, self._ahead):
+        for process in (self._process, self._ahead.process if self._ahead else None):
             if process is not None:
                 process.kill_now()
 
-    async def _turn(self, process: Process, *, lists: int) -> Turn:
-        """The next turn, with at most so many lists of commands, and what comes before it. Believes nothing."""
+    async def turn(self, *, lists: int) -> Turn:
+        """The next turn, with at most so many lists of commands, and what comes before it. Believes nothing. Raises
+        what `deliver` raises."""
+        process = self._process
+        assert process is not None
         while True:
             frame = await process.receive()
             await self._pace()

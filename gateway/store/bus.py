@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from redis.exceptions import RedisError
 
 from gateway.store import keys
-from gateway.store.client import Client
+from gateway.store.client import Client, Command
 
 PAUSE_SECONDS = 0.25
 
@@ -18,7 +18,12 @@ class Bus:
         self._client = client
 
     async def say(self, kind: str, about: str) -> None:
-        await self._client.send("PUBLISH", keys.channel(), f"{kind} {about}")
+        await self._client.send(*self.saying(kind, about))
+
+    @staticmethod
+    def saying(kind: str, about: str) -> Command:
+        """The command of `say`, to be sent along with others."""
+        return ("PUBLISH", keys.channel(), f"{kind} {about}")
 
     async def listen(self) -> AsyncIterator[tuple[str, str]]:
         """Messages as (kind, about). After each (re)connection first `("connected", "")`: what was said in between is

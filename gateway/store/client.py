@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import hiredis
 import redis.asyncio as redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.connection import AbstractConnection
@@ -156,15 +157,16 @@ class Client:
             return await self._exchange(self._redis.connection_pool, commands)
 
     async def _exchange(self, pool: redis.ConnectionPool, commands: Sequence[Command]) -> list[Any]:
-        """On a connection directly: redis-py's own pipeline costs twice the CPU, on the path of every tool call."""
-        connection: AbstractConnection = (
-            self._idle.pop() if self._idle else pool.make_connection()  # type: ignore[no-untyped-call]
-        )
+        """On a connection directly: redis-py's own pipeline, packing, and timeouts (a task for each write, a timer for
+        each reply) cost several times the CPU, on the path of every tool call."""
+        connection = self._idle.pop() if self._idle else _connection(pool)
         try:
-            if not connection.is_connected:
-                await connection.connect()  # type: ignore[no-untyped-call]
-            await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-            replies = [await _reply(connection) for _ in commands]
+            async with asyncio.timeout(TIMEOUT):
+                if not connection.is_connected:
+                    await connection.connect()  # type: ignore[no-untyped-call]
+                packed = [hiredis.pack_command(command) for command in commands]
+                await connection.send_packed_command(packed, check_health=False)
+                replies = [await _reply(connection) for _ in commands]
         except BaseException:
             # A reply that nobody has read would be taken for the next command's.
             await connection.disconnect(nowait=True)
@@ -175,6 +177,13 @@ class Client:
     def subscribe(self) -> Any:
         """A pub/sub connection of its own."""
         return self._redis.pubsub()
+
+
+def _connection(pool: redis.ConnectionPool) -> AbstractConnection:
+    """One whose timeouts are ours to keep."""
+    connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
+    connection.socket_timeout = None
+    return connection
 
 
 def _cancellations() -> int:

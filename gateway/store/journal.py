@@ -57,6 +57,21 @@ class Append:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the store said to whoever wants to be the owner of a run; `asked` when (monotonic)."""
+
+    run_id: str
+    asked: float
+    replies: list[Any]
+
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody else is the owner."""
+        held: bool = self.replies[0][0] == b"held"
+        return held
+
+
 class Journal:
     """All runs of the store. `owner` names this replica in leases."""
 
@@ -101,9 +116,14 @@ class Journal:
         ended.
 
         Raises `NotFound`, `StoreCorrupt`."""
+        return self.taken(await self.ask(run_id))
+
+    async def ask(self, run_id: str, first: Sequence[Command] = ()) -> Claim:
+        """The round trip of a `claim`, with commands to be sent before it. `taken` reads what came of it."""
         asked = time.monotonic()
-        claimed, raw, last, elements, messages = await self._client.batch(
+        replies = await self._client.batch(
             [
+                *first,
                 self._client.call(CLAIM, [keys.run(run_id)], [self._owner, LEASE_MS]),
                 ("HGETALL", keys.run(run_id)),
                 ("HGET", keys.run(run_id), "head"),
@@ -111,6 +131,12 @@ class Journal:
                 ("LRANGE", keys.inbox(run_id), 0, -1),
             ]
         )
+        return Claim(run_id, asked, replies[len(first) :])
+
+    def taken(self, claim: Claim) -> Writer | None:
+        """See `claim`."""
+        run_id = claim.run_id
+        claimed, raw, last, elements, messages = claim.replies
         match claimed[0]:
             case b"gone":
                 raise NotFound(f"There is no run {run_id}.")
@@ -120,7 +146,7 @@ class Journal:
                     raise StoreCorrupt(
                         f"The journal of {run_id} ends elsewhere than its record says.", seq=len(entries)
                     )
-                lease = self._lease(run_id, int(claimed[1]), asked)
+                lease = self._lease(run_id, int(claimed[1]), claim.asked)
                 packed = chain.packed(elements, len(entries))
                 inbox = [orjson.loads(one) for one in messages]
                 size = sum(map(len, elements))
@@ -316,14 +342,10 @@ class Journal:
 
     # --- inbox -------------------------------------------------------------------------------------------------
 
-    async def post(self, run_id: str, message: Mapping[str, JSON]) -> None:
-        """Put a message for the run's owner; whoever that is moves it into the journal."""
-        await self._client.batch(
-            [
-                ("RPUSH", keys.inbox(run_id), orjson.dumps(message)),
-                ("PUBLISH", keys.channel(), f"inbox {run_id}"),
-            ]
-        )
+    @staticmethod
+    def post(run_id: str, message: Mapping[str, JSON]) -> Command:
+        """The command that puts a message for the run's owner; whoever that is moves it into the journal."""
+        return ("RPUSH", keys.inbox(run_id), orjson.dumps(message))
 
     async def inbox(self, run_id: str) -> list[dict[str, JSON]]:
         """All messages so far, oldest first. They stay until `clear_inbox`."""

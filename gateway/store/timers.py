@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from gateway.store import keys
-from gateway.store.client import Client
+from gateway.store.client import Client, Command
 from gateway.store.scripts import DUE, TAKE
 
 HIDDEN_MS = 30_000
@@ -35,7 +35,12 @@ class Timers:
 
     async def set(self, run_id: str, at_ms: int) -> None:
         """Look after `run_id` from `at_ms` (store's clock, ms since the epoch) on."""
-        await self._client.send("ZADD", keys.alive(keys.shard(run_id)), at_ms, run_id)
+        await self._client.send(*self.setting(run_id, at_ms))
+
+    @staticmethod
+    def setting(run_id: str, at_ms: int) -> Command:
+        """The command of `set`, to be sent along with others."""
+        return ("ZADD", keys.alive(keys.shard(run_id)), at_ms, run_id)
 
     async def set_many(self, due: Mapping[str, int]) -> None:
         if due:

@@ -34,6 +34,14 @@ def _packed_again(bodies: list[bytes]) -> bytes:
     return chain.pack(ELEMENTS)[:HEADER] + zlib.compress(b"\n".join(bodies))
 
 
+def _miscounted() -> bytes:
+    """The packed journal as if the last but one of its hashes had not been kept."""
+    packed = chain.pack(ELEMENTS)
+    count = chain.DIGEST + 1
+    few = (len(ENTRIES) - 2).to_bytes(4, "big")
+    return packed[:count] + few + packed[count + 4 : HEADER - 16] + packed[HEADER:]
+
+
 BODIES = [element[chain.DIGEST :] for element in ELEMENTS]
 
 
@@ -46,9 +54,10 @@ BODIES = [element[chain.DIGEST :] for element in ELEMENTS]
         (_packed_again([*BODIES[:-1], BODIES[-1].replace(b"29", b"28")]), 29),
         (_packed_again(BODIES[:-1]), 28),
         (chain.pack(ELEMENTS)[:-5], 0),
+        (_miscounted(), 28),
         (b"?" * chain.DIGEST + chain.pack(ELEMENTS)[chain.DIGEST :], 29),
     ],
-    ids=["changed", "dropped", "moved", "last changed", "cut off", "truncated", "another head"],
+    ids=["changed", "dropped", "moved", "last changed", "cut off", "truncated", "miscounted", "another head"],
 )
 def test_what_was_changed_in_a_packed_journal_is_named(stored: bytes, seq: int) -> None:
     with pytest.raises(StoreCorrupt) as raised:

@@ -61,8 +61,8 @@ class Talk:
         replayed: int = 0,
     ) -> Turn:
         caps = LIMITS | dict(limits or {})
-        await self.process.send(Start("run_1", code, seed, self.now, tools, caps, replayed))
-        await self.process.send(Go())
+        await self.process.send(Start("run_1", code, tools, caps))
+        await self.process.send(Go(seed, self.now, replayed))
         return await self.turn()
 
     async def deliver(self, *items: Done) -> Turn:

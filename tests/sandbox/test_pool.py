@@ -229,8 +229,8 @@ async def main():
     await pool.start()
     process = await pool.acquire()
     spin = "export default (async () => {\\nwhile (true) {}\\n});"
-    await process.send(Start("r", spin, "0" * 32, 0, {}, {}))
-    await process.send(Go())
+    await process.send(Start("r", spin, {}, {}))
+    await process.send(Go("0" * 32, 0))
     while pool.idle < 2 or process.usage().cpu_seconds < 0.2:
         await asyncio.sleep(0.01)
     print("spinning", flush=True)

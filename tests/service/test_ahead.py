@@ -1,4 +1,4 @@
-"""A program is compiled in its process while it is still being checked."""
+"""A program is compiled in its process while it is still being checked, or while its run is being woken."""
 
 from __future__ import annotations
 
@@ -44,3 +44,14 @@ async def test_a_program_that_runs_ahead_of_its_record_ends_with_its_token(
                 await asyncio.sleep(0.005)
         go_on.set()
         assert (await running).status == "revoked"
+
+
+async def test_runs_that_have_nothing_to_wake_for_give_back_the_processes_that_compiled_them(tmp_path: Path) -> None:
+    config = {"agents": {"tester": agent()}, "gateway": {"max_active_runs": 1}}
+    async with live(tmp_path, config) as gateway:
+        runs, principal = gateway.services.runs, await gateway.principal()
+        run_id = (await gateway.execute('return await waitFor("go")'))["run_id"]
+        for _ in range(3):
+            await runs.signal(principal, run_id, "noise", None)
+        await runs.signal(principal, run_id, "go", 1)
+        assert (await runs.result(principal, run_id, wait_seconds=20)).as_dict()["result"] == 1

@@ -11,6 +11,7 @@ import pytest
 from gateway.errors import Conflict
 from gateway.service import drive
 from gateway.store import keys
+from gateway.store.timers import Timers
 from gateway.web.auth import ADMIN
 from tests.live import Live, agent, live, stdio
 
@@ -88,6 +89,32 @@ async def test_what_happened_before_is_not_done_again(gateway: Live) -> None:
     shown = await gateway.services.runs.show(await gateway.principal(), run["run_id"])
     assert shown.steps is not None
     assert [(s["kind"], s["state"]) for s in shown.steps] == [("tool", "done"), ("event", "done"), ("tool", "done")]
+
+
+async def test_a_run_that_was_woken_comes_back_if_its_gateway_dies_at_once(gateway: Live) -> None:
+    run = await waiting(gateway, 'await waitFor("go"); await sleep(4_000)', "event")
+    await gateway.services.runs.signal(await gateway.principal(), run["run_id"], "go", None)
+    later = Timers(gateway.services.floor.client)
+    later.shift_ms = 30_000
+    assert run["run_id"] in {run_id for _, run_id in await later.due()}
+    await gateway.services.runs.cancel(await gateway.principal(), run["run_id"])
+
+
+async def test_a_replay_of_large_values_runs_through(gateway: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What the program asks for fills its pipe while what it is told fills the other one.
+    monkeypatch.setattr(drive, "REPLAYED_AT_ONCE", 1)
+    code = """
+    const text = "x".repeat(600_000);
+    let said = 0;
+    for (let i = 0; i < 3; i++) {
+      for (const one of await Promise.all([0, 1].map(() => tools.fast.echo({ text })))) said += String(one).length;
+    }
+    await waitFor("go");
+    return said;
+    """
+    run = await waiting(gateway, code, "event")
+    await gateway.services.runs.signal(await gateway.principal(), run["run_id"], "go", None)
+    assert (await finished(gateway, run))["result"] == 3_600_000
 
 
 async def test_promise_combinators_behave_the_same_over_hibernation(gateway: Live) -> None:

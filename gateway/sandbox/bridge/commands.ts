@@ -42,8 +42,11 @@ let maxToolCalls = Infinity;
 let maxValueMib = Infinity;
 
 /** Commands up to the cid `journaled` are a replay: nobody asks for their places, which cost more than all the rest. */
-export function beginCommands(journaled: number, concurrent: number, total: number, valueMib: number): void {
+export function beginCommands(journaled: number): void {
   replayed = journaled;
+}
+
+export function limitCommands(concurrent: number, total: number, valueMib: number): void {
   maxPending = concurrent;
   maxToolCalls = total;
   maxValueMib = valueMib;

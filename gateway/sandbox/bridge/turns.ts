@@ -5,7 +5,7 @@
  */
 
 import { setClock, startClock } from "./clock.ts";
-import { beginCommands, complete, isKnown, isWaiting, takeCleared, takeEmitted } from "./commands.ts";
+import { beginCommands, complete, isKnown, isWaiting, limitCommands, takeCleared, takeEmitted } from "./commands.ts";
 import { limitLog, reportDropped } from "./console.ts";
 import { fail, outcome } from "./outcome.ts";
 import { afterMicrotasks, objectHasOwn } from "./primordials.ts";
@@ -32,16 +32,17 @@ export function serve(runtime: string): void {
   send(`{"t":"ready","runtime":"${runtime}"}`);
   const start = expect("start");
   const valueMib = limit(start, "result_mb");
-  beginCommands(start.replayed, limit(start, "run_concurrent_calls"), limit(start, "run_tool_calls"), valueMib);
+  limitCommands(limit(start, "run_concurrent_calls"), limit(start, "run_tool_calls"), valueMib);
   limitLog(limit(start, "run_log_kb") * 1024);
   limitBlocks(valueMib);
-  seedRandom(start.seed);
-  startClock(start.now);
   installTools(start.tools);
-  addGlobal("continued", start.continued);
   load(start.code, () => {
     // The module is compiled by now, which the host did not have to wait for: nothing of it runs before this.
-    expect("go");
+    const go = expect("go");
+    beginCommands(go.replayed);
+    seedRandom(go.seed);
+    startClock(go.now);
+    addGlobal("continued", go.continued);
     afterMicrotasks(drained);
   });
 }

@@ -18,10 +18,14 @@ export interface Start {
   t: "start";
   run: string;
   code: string;
-  seed: string;
-  now: number;
   tools: Record<string, Record<string, [server: string, tool: string]>>;
   limits: Record<string, number>;
+}
+
+export interface Go {
+  t: "go";
+  seed: string;
+  now: number;
   replayed: number;
   /** What the leg before gave to `continueWith`; absent in the first. */
   continued?: unknown;
@@ -40,7 +44,7 @@ export interface Deliver {
   items: Done[];
 }
 
-type HostFrame = Start | { t: "go" } | Deliver;
+type HostFrame = Start | Go | Deliver;
 
 // Of Deno's core, since `Deno.stdin.readSync` asks the view for its length, which a program can redefine.
 const { readSync, writeSync } = core;
