@@ -35,8 +35,9 @@ from gateway.sandbox import walls
 
 WATCH_SECONDS = 0.1
 BUSY = ((0.0, 5), (0.3, 10), (3.0, 19))
-"""(CPU seconds, niceness): how far a program gives way that has computed for so long. Where there are more programs
+"""(CPU seconds, niceness beside our own): how far a program gives way that has computed for so long. Where there are more programs
 than processors, each does so sooner by as much: the gateway and its store must get to answer, and to stop them."""
+_NICEST = 19
 _STDERR_TAIL = 4_000
 _MAX_DESCRIPTORS = 64
 _MAX_OPEN = 65_536
@@ -208,10 +209,11 @@ class Launcher:
 
 
 def _give_way(pid: int, nice: int) -> bool:
-    """Whether the process runs at `nice` now; if not, ask again. Each process leads a session, and where the kernel
+    """Whether the process is nicer than this one by `nice` now; if not, ask again. By a niceness of its own it might
+    gain: a gateway may be nice too, and root may take that back. Each process leads a session, and where the kernel
     shares processors among sessions (autogroup), niceness counts within one only: the session's is set too."""
     with suppress(OSError):
-        os.setpriority(os.PRIO_PGRP, pid, nice)
+        os.setpriority(os.PRIO_PGRP, pid, min(os.getpriority(os.PRIO_PROCESS, 0) + nice, _NICEST))
     try:
         with open(_AUTOGROUP.format(pid), "w") as group:
             group.write(str(nice))
