@@ -22,6 +22,7 @@ from typing import Any
 import orjson
 
 from gateway.errors import CheckerUnavailable
+from gateway.sandbox.processor import cpu_seconds, give_way
 from gateway.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ MAX_MESSAGE = 4 * 1024 * 1024
 START_SECONDS = 20.0
 CLOSE_SECONDS = 1.0
 
+_BEHIND = 10
 _LINUX = sys.platform == "linux"
 _CHUNK = 64 * 1024
 _ID_FIRST = re.compile(rb'\{"jsonrpc":"2\.0","id":(\d+)')
@@ -246,6 +248,14 @@ class LanguageServer:
         asked = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL)
         kilobytes, _ = await asked.communicate()
         return int(kilobytes.strip() or 0) * 1024
+
+    def cpu_seconds(self) -> float:
+        """What the process has computed, 0 when it is gone or the system does not tell."""
+        return cpu_seconds(self.pid)
+
+    def give_way(self) -> None:
+        """From now on everybody else comes first."""
+        give_way(self.pid, _BEHIND)
 
     def kill(self) -> None:
         """End the process and whatever it started, now."""

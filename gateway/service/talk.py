@@ -14,6 +14,7 @@ from gateway.model import JSON
 from gateway.sandbox.pool import Process
 from gateway.service.floor import Floor, Job
 from gateway.service.outcome import Trace
+from gateway.store import keys
 
 PROGRAM_CAPS = ("run_log_kb", "result_mb", "run_tool_calls", "run_concurrent_calls")
 """Limits that the program's side keeps too, so that what is over them need not cross the pipe."""
@@ -29,7 +30,7 @@ BURST_SECONDS = 10
 async def load_ahead(floor: Floor, job: Job, seed: str) -> Process | None:
     """A process, if one is ready, that compiles the program while others still look at it; it runs when it is sent
     `Go`. Whoever asked for it gives it to a `Talk`, or discards it."""
-    process = await floor.pool.acquire_ready()
+    process = await floor.pool.acquire_ready(keys.owner(job.run_id))
     if process is None:
         return None
     try:
@@ -84,7 +85,7 @@ class Talk:
         in the journal: they need no line."""
         self.trace = Trace()
         ahead, self._ahead = self._ahead, None
-        process = ahead or await self._floor.pool.acquire()
+        process = ahead or await self._floor.pool.acquire(keys.owner(self._job.run_id))
         self._process, self._since = process, time.monotonic()
         limits = self._floor.config.gateway.limits
         left = limits.run_active_seconds - self._active

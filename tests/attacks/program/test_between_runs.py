@@ -67,8 +67,8 @@ async def ran(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ran]:
         pids: list[int] = []
         acquire = gateway.services.floor.pool.acquire
 
-        async def noting() -> Process:
-            process = await acquire()
+        async def noting(owner: Owner = NOBODY) -> Process:
+            process = await acquire(owner)
             pids.append(process.pid)
             return process
 
