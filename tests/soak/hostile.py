@@ -1,9 +1,9 @@
 """Hostile programs beside honest ones: `scripts/soak hostile [--seconds N] [--clients N] [--seed S]`.
 
 A third of the clients, with an agent of their own, run attacks, one after the other, the rest honest programs at a
-steady pace. Told are the honest programs' times with and without attackers, how the attacks ended, and what is left over at the end: processes, files,
-sockets, and keys in the store that nobody will ever delete. Exits with 1 when anything is left over, or an honest
-program did not get its result.
+steady pace. Told are the honest programs' times with and without attackers, how the attacks ended, and what is left
+over at the end: processes, files, sockets, and keys in the store that nobody will ever delete. Exits with 1 when
+anything is left over, or an honest program did not get its result.
 """
 
 from __future__ import annotations
