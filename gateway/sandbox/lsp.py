@@ -116,7 +116,9 @@ class LanguageServer:
 
     @property
     def alive(self) -> bool:
-        return not self.ended.is_set()
+        """Whether it may be spoken to. Its input may be closed a moment before its end is seen."""
+        assert self._process.stdin is not None
+        return not self.ended.is_set() and not self._process.stdin.is_closing()
 
     @property
     def exit_status(self) -> int | None:
@@ -218,7 +220,7 @@ class LanguageServer:
 
     def _take(self, message: Mapping[str, Any]) -> None:
         if "method" in message:
-            if "id" in message:
+            if "id" in message and self.alive:
                 self._send({"id": message["id"], "result": self._reply(message)})
             return
         answer = self._waiting.pop(message["id"], None)
@@ -259,6 +261,8 @@ class LanguageServer:
 
     def kill(self) -> None:
         """End the process and whatever it started, now."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
