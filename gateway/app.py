@@ -71,7 +71,7 @@ from gateway.web.guard import Guard
 from gateway.web.mcp import McpEndpoint
 from gateway.web.rates import TokenRates
 from gateway.web.routes import nothing_there, routes
-from gateway.web.server import server
+from gateway.web.server import allow_open_files, server
 from gateway.web.sites import Sites
 
 log = logging.getLogger(__name__)
@@ -333,6 +333,7 @@ def serve(
 ) -> int:
     """Serve until SIGINT or SIGTERM. `banner` is printed once requests are answered. Returns the exit code."""
     telemetry.configure_logs(config.gateway.log_level, json_logs=json_logs, secrets=config.secrets)
+    allow_open_files()  # before anything is started that needs many too
     config, bound = listen(config)
     with bound:
         uvloop.run(_serve(config, bound, config_path, watch, banner, out))

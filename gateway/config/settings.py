@@ -72,7 +72,12 @@ class RequestCaps(Model):
     under_way: int = Field(
         default=2_000, ge=1, le=100_000, description="Requests of one token at once, those that wait for runs included."
     )
-    connections: int = Field(default=20_000, ge=1, le=1_000_000, description="Open connections, of everybody together.")
+    connections: int = Field(
+        default=20_000,
+        ge=1,
+        le=1_000_000,
+        description="Open connections, of everybody together; fewer where the limit of open files is low.",
+    )
     connections_per_address: int = Field(
         default=10_000,
         ge=1,
@@ -152,10 +157,14 @@ class GatewaySettings(Model):
         default=32,
         ge=1,
         le=10_000,
-        description="Runs with a process at once; further ones queue, hibernated ones are free.",
+        description="Runs with a process at once; further ones queue, hibernated ones are free. One agent has at most "
+        "seven for each place that is free.",
     )
     max_queued_runs: int = Field(
-        default=256, ge=0, le=100_000, description="Runs that may queue; more are refused as busy."
+        default=256,
+        ge=0,
+        le=100_000,
+        description="Runs that may queue; more are refused as busy, an agent's before others'.",
     )
     walls: Literal["auto", "required", "off"] = Field(
         default="auto",

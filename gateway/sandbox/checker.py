@@ -3,6 +3,7 @@
 A module (the tools of one set of grants) is a folder on disk; a program is opened in it as a document, asked about and
 closed. The server is replaced when it dies, and in the background when it grows. A check that was under way is then
 done once more, and in the end alone in a process of its own: a program that kills its checker harms no other's check.
+Whose program took too long, or broke its own process too, has all programs checked there for a while, one at a time.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ import asyncio
 import contextlib
 import logging
 import signal
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from gateway.engine.fairness import Owner
 from gateway.engine.program import Program, parse
 from gateway.errors import CheckerUnavailable
 from gateway.sandbox import typescript
-from gateway.sandbox.checkserver import TOO_COMPLEX, CheckFailed, CheckResult, CheckServer
+from gateway.sandbox.checkserver import TOO_COMPLEX, CheckFailed, CheckResult, CheckServer, CheckTooLong
 from gateway.sandbox.engines import Engine, bundled, native, walls_available
 from gateway.sandbox.lsp import START_SECONDS
+from gateway.sandbox.places import NOBODY, Places
 from gateway.sandbox.workspace import ModuleFolder, Workspace
 from gateway.tasks import Tasks
 
@@ -31,6 +35,8 @@ log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 5.0
 KEPT_MODULES = 16
+APART_SECONDS = 600.0
+"""How long an owner's programs are checked apart after one that was too much."""
 MAX_TEXT = 1_000_000
 """Characters of a program. What is longer is data, which does not belong into it."""
 BRING_SECONDS = 3.0
@@ -86,7 +92,8 @@ class Checker:
         self._server: CheckServer | None = None
         self._modules: OrderedDict[str, _Module] = OrderedDict()
         self._starting = asyncio.Lock()
-        self._alone = asyncio.Lock()
+        self._alone = Places(1, share=1)
+        self._apart: dict[Owner, float] = {}
         self._tasks = Tasks()
         self._restarts = 0
         self._checks = 0
@@ -208,7 +215,7 @@ class Checker:
     async def _warm(self, server: CheckServer) -> None:
         """Let a fresh server read all modules, the latest used first."""
         for module in reversed([*self._modules.values()]):
-            await server.check(_WARM_UP, module.folder, START_SECONDS)
+            await server.check(_WARM_UP, module.folder, START_SECONDS, START_SECONDS)
 
     async def _look_at_memory(self, server: CheckServer) -> None:
         self._memory = await server.process.resident_bytes()
@@ -242,9 +249,9 @@ class Checker:
             gone = self._modules.pop(key).folder.remove()
             server.process.files_changed(dict.fromkeys(gone, _GONE))
 
-    async def check(self, program: Program, module_hash: str) -> CheckResult:
-        """What the checker has to say about a program. One without end, or that the checker breaks on, is rejected.
-        Raises `CheckerUnavailable` when the module is not loaded, or the checker ended twice under the check."""
+    async def check(self, program: Program, module_hash: str, owner: Owner = NOBODY) -> CheckResult:
+        """What the checker has to say about a program of `owner`'s. One without end, or that the checker breaks on, is
+        rejected. Raises `CheckerUnavailable` when the module is not loaded, or the checker ended twice under it."""
         if program.problems:
             return CheckResult(program.problems, ())
         if len(program.check_text) > MAX_TEXT:
@@ -255,19 +262,27 @@ class Checker:
         self._modules.move_to_end(module_hash)
         module.users += 1
         try:
-            return await self._check(program, module.folder, self._check_seconds)
+            return await self._check(program, module.folder, self._check_seconds, owner)
         finally:
             module.users -= 1
 
-    async def _check(self, program: Program, folder: ModuleFolder, seconds: float) -> CheckResult:
+    async def _check(
+        self, program: Program, folder: ModuleFolder, seconds: float, owner: Owner = NOBODY
+    ) -> CheckResult:
         """A check whose server ends is done once more, since another program may be to blame; then it is done alone."""
         self._checks += 1
+        if self._apart.get(owner, 0.0) > time.monotonic():
+            return await self._check_alone(program, folder, owner)
         for _ in range(2):
             server = await self._live()
+            # What is nobody's is our own.
+            cpu_seconds = seconds if owner == NOBODY else min(seconds, server.engine.cpu_seconds)
             try:
-                result = await server.check(program, folder, seconds)
+                result = await server.check(program, folder, seconds, cpu_seconds, owner)
             except CheckFailed as error:
                 log.info("checking once more, alone: %s", error)
+                if isinstance(error, CheckTooLong):
+                    self._set_apart(owner)
                 break
             except CheckerUnavailable as error:
                 log.info("checking once more: %s", error)
@@ -275,24 +290,34 @@ class Checker:
             if server.checks % MEMORY_EVERY == 0:
                 self._tasks.start(self._look_at_memory(server), name="checker-memory")
             return result
-        return await self._check_alone(program, folder)
+        return await self._check_alone(program, folder, owner)
 
-    async def _check_alone(self, program: Program, folder: ModuleFolder) -> CheckResult:
-        """In a process of its own: what fails there too, or breaks it, is this program's doing."""
-        async with self._alone:
+    def _set_apart(self, owner: Owner) -> None:
+        if owner != NOBODY:
+            self._apart[owner] = time.monotonic() + APART_SECONDS
+
+    async def _check_alone(self, program: Program, folder: ModuleFolder, owner: Owner) -> CheckResult:
+        """In a process of its own, after all others: what fails there too, or breaks it, is this program's doing."""
+        await self._alone.take(owner)
+        try:
             server = await self._boot()
+            server.process.give_way()
             try:
-                await server.check(_WARM_UP, folder, START_SECONDS)
-                return await server.check(program, folder, self._check_seconds)
+                await server.check(_WARM_UP, folder, START_SECONDS, START_SECONDS)
+                return await server.check(program, folder, self._check_seconds, self._check_seconds)
             except CheckFailed:
+                self._set_apart(owner)
                 return TOO_COMPLEX
             except CheckerUnavailable:
                 await server.process.close()
                 if server.process.exit_status == -signal.SIGKILL:
                     raise
+                self._set_apart(owner)
                 return TOO_COMPLEX
             finally:
                 await server.process.close()
+        finally:
+            self._alone.give_back(owner)
 
     # --- how it is ---
 

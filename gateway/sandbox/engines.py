@@ -59,8 +59,8 @@ def walls_available() -> bool:
 @dataclass(frozen=True, slots=True)
 class Engine:
     """One language server. `slots`: documents that it checks at the same time. `reads` and `runs` are the files
-    that it is made of. Over `memory_bytes` it is replaced;
-    `most_bytes` of data is where the kernel stops it."""
+    that it is made of. Over `memory_bytes` it is replaced; `most_bytes` of data is where the kernel stops it. A program
+    on which it computes for longer than `cpu_seconds` has no business beside others."""
 
     name: str
     argv: tuple[str, ...]
@@ -69,6 +69,7 @@ class Engine:
     slots: int
     memory_bytes: int
     most_bytes: int
+    cpu_seconds: float
     environment: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     reads: tuple[str, ...] = ()
@@ -127,6 +128,7 @@ def native(compiler: Path) -> Engine:
         slots=slots,
         memory_bytes=512 * _MB,
         most_bytes=1536 * _MB,
+        cpu_seconds=2.0,
         environment={"GOMEMLIMIT": f"{384 * _MB}"},
         reads=(str(compiler.parent.resolve()),),
         runs=(str(compiler),),
@@ -150,6 +152,7 @@ def bundled(cache: Path) -> Engine:
         slots=1,
         memory_bytes=1024 * _MB,
         most_bytes=3072 * _MB,
+        cpu_seconds=5.0,
         environment={"DENO_DIR": str(cache), "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"},
         reads=libraries(deno),
         runs=(str(deno), *(path for path in libraries(deno) if "/ld-" in path)),

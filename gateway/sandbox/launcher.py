@@ -27,21 +27,21 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.sandbox import walls
+from gateway.sandbox.processor import cpu_seconds, give_way
 
 WATCH_SECONDS = 0.1
 BUSY = ((0.0, 5), (0.3, 10), (3.0, 19))
-"""(CPU seconds, niceness): how far a program gives way that has computed for so long. Where there are more programs
-than processors, each does so sooner by as much: the gateway and its store must get to answer, and to stop them."""
+"""(CPU seconds, niceness beside our own): how far a program gives way that has computed for so long. Where there are
+more programs than processors, each does so sooner by as much: the gateway and its store must get to answer, and to stop
+them."""
 _STDERR_TAIL = 4_000
 _MAX_DESCRIPTORS = 64
 _MAX_OPEN = 65_536
 _STATUS = "/proc/{}/status"
-_AUTOGROUP = "/proc/{}/autogroup"
 _RESIDENT = re.compile(rb"^Rss(?:Anon|Shmem):\s*(\d+) kB$", re.MULTILINE)
 
 
@@ -184,9 +184,9 @@ class Launcher:
                 child.over = True
                 _kill(child.pid)
             if child.watched and child.nice < BUSY[-1][1]:
-                computed = _cpu_seconds(child.pid) * crowd
+                computed = cpu_seconds(child.pid) * crowd
                 nice = max((nice for seconds, nice in BUSY if computed > seconds), default=0)
-                if nice > child.nice and _give_way(child.pid, nice):
+                if nice > child.nice and give_way(child.pid, nice):
                     child.nice = nice
 
     def _reap(self) -> None:
@@ -207,21 +207,6 @@ class Launcher:
             return  # The gateway is gone; the next read says so.
 
 
-def _give_way(pid: int, nice: int) -> bool:
-    """Whether the process runs at `nice` now; if not, ask again. Each process leads a session, and where the kernel
-    shares processors among sessions (autogroup), niceness counts within one only: the session's is set too."""
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PGRP, pid, nice)
-    try:
-        with open(_AUTOGROUP.format(pid), "w") as group:
-            group.write(str(nice))
-    except BlockingIOError:
-        return False  # The kernel takes a few a second.
-    except OSError:
-        pass  # The process is gone, or nothing is shared that way here.
-    return True
-
-
 def resident_bytes(pid: int) -> int:
     """Memory of a process that no file backs, shared or not, in bytes; 0 where the system does not tell, or the process
     is gone. Not from `statm`, which takes shared memory for files."""
@@ -230,14 +215,6 @@ def resident_bytes(pid: int) -> int:
             return sum(int(size) for size in _RESIDENT.findall(status.read())) * 1024
     except OSError:
         return 0
-
-
-def _cpu_seconds(pid: int) -> float:
-    """Of all threads of a process (its CPU clock, as clock_getcpuclockid(3) names it); 0 when it is gone."""
-    try:
-        return time.clock_gettime(~pid << 3 | 2) if sys.platform == "linux" else 0.0
-    except OSError:
-        return 0.0
 
 
 def _kill(pid: int) -> None:

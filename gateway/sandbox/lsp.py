@@ -22,6 +22,7 @@ from typing import Any
 import orjson
 
 from gateway.errors import CheckerUnavailable
+from gateway.sandbox.processor import cpu_seconds, give_way
 from gateway.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ MAX_MESSAGE = 4 * 1024 * 1024
 START_SECONDS = 20.0
 CLOSE_SECONDS = 1.0
 
+_BEHIND = 10
 _LINUX = sys.platform == "linux"
 _CHUNK = 64 * 1024
 _ID_FIRST = re.compile(rb'\{"jsonrpc":"2\.0","id":(\d+)')
@@ -114,7 +116,9 @@ class LanguageServer:
 
     @property
     def alive(self) -> bool:
-        return not self.ended.is_set()
+        """Whether it may be spoken to. Its input may be closed a moment before its end is seen."""
+        assert self._process.stdin is not None
+        return not self.ended.is_set() and not self._process.stdin.is_closing()
 
     @property
     def exit_status(self) -> int | None:
@@ -216,7 +220,7 @@ class LanguageServer:
 
     def _take(self, message: Mapping[str, Any]) -> None:
         if "method" in message:
-            if "id" in message:
+            if "id" in message and self.alive:
                 self._send({"id": message["id"], "result": self._reply(message)})
             return
         answer = self._waiting.pop(message["id"], None)
@@ -247,8 +251,18 @@ class LanguageServer:
         kilobytes, _ = await asked.communicate()
         return int(kilobytes.strip() or 0) * 1024
 
+    def cpu_seconds(self) -> float:
+        """What the process has computed, 0 when it is gone or the system does not tell."""
+        return cpu_seconds(self.pid)
+
+    def give_way(self) -> None:
+        """From now on everybody else comes first."""
+        give_way(self.pid, _BEHIND)
+
     def kill(self) -> None:
         """End the process and whatever it started, now."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 from collections import deque
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Literal
 
 from gateway.config import Limits
+from gateway.engine.fairness import Owner
 from gateway.errors import GatewayError
 from gateway.model import JSON
 from gateway.sandbox import deno_binary, flags, walls
 from gateway.sandbox.bundle import bundle
 from gateway.sandbox.launcher import Order
+from gateway.sandbox.places import NOBODY, Places
 from gateway.sandbox.process import Process, Usage
 from gateway.sandbox.starter import Starter
 from gateway.tasks import Tasks
@@ -28,6 +31,8 @@ log = logging.getLogger(__name__)
 _BACKOFF_SECONDS = 1.0
 _REFILL_AFTER_SECONDS = 0.05
 """A start takes 27 ms of CPU, more than most runs: it had better not compete with the run that needs it replaced."""
+SHARE = 7
+"""One agent has at most seven places for each that is free: there is room for the next one."""
 _MIB = 1024 * 1024
 _BASE_DATA_MB = 768
 """What Deno and V8 map writable before any program, nearly all of it never touched (560 MB seen), and some room."""
@@ -45,7 +50,7 @@ class ProcessPool:
         self._folder = data_dir.resolve() / "sandbox"
         self._size = size
         self._mode = mode
-        self._slots = asyncio.Semaphore(max_active)
+        self._places = Places(max_active, share=SHARE)
         self._idle: deque[Process] = deque()
         self._active: set[Process] = set()
         self._waiting: deque[asyncio.Future[Process]] = deque()
@@ -84,24 +89,24 @@ class ProcessPool:
         self._offer(first)
         self._refill()
 
-    async def acquire(self) -> Process:
-        """A process that never ran anything. Waits in turn while `max_active` are busy. Raises `GatewayError` when no
-        process can be started, or the pool is closed."""
-        await self._slots.acquire()
+    async def acquire(self, owner: Owner = NOBODY) -> Process:
+        """A process that never ran anything. Waits while `max_active` are busy, or too many of them with `owner`'s
+        programs. Raises `GatewayError` when no process can be started, or the pool is closed."""
+        await self._places.take(owner)
         try:
             process = await self._next()
         except BaseException:
-            self._slots.release()
+            self._places.give_back(owner)
             raise
         self._active.add(process)
         process.watch()
-        process.on_ended(self._release)
+        process.on_ended(functools.partial(self._release, owner))
         self._refill_soon()
         return process
 
-    async def acquire_ready(self) -> Process | None:
+    async def acquire_ready(self, owner: Owner = NOBODY) -> Process | None:
         """`acquire` for whom a process is of use only if it is to be had at once."""
-        return await self.acquire() if self._idle and not self._slots.locked() else None
+        return await self.acquire(owner) if self._idle and self._places.is_free(owner) else None
 
     def discard(self, process: Process) -> None:
         """Kill an acquired process that is not needed after all, without waiting for its end."""
@@ -187,9 +192,9 @@ class ProcessPool:
             with suppress(ValueError):
                 self._waiting.remove(waiter)
 
-    def _release(self, process: Process) -> None:
+    def _release(self, owner: Owner, process: Process) -> None:
         self._active.discard(process)
-        self._slots.release()
+        self._places.give_back(owner)
 
     def _refill_soon(self) -> None:
         """`_refill` in a moment, or now if half of the pool is gone."""

@@ -50,8 +50,7 @@ class Process:
     @classmethod
     async def start(cls, starter: Starter, limits: Limits) -> Process:
         """A fresh process whose Ready frame has arrived. Raises `GatewayError` when it does not come up."""
-        stdin, to_program = os.pipe()
-        from_program, stdout = os.pipe()
+        stdin, to_program, from_program, stdout = _pipes()
         channel = Channel(from_program, to_program, max_frame_mb=_FRAME_FACTOR * limits.result_mb + 1)
         try:
             process = cls(starter, starter.start(stdin, stdout), channel, limits)
@@ -135,6 +134,22 @@ class Process:
         self.kill_now()
         await asyncio.wait((self._started.ended,))
         return cause(self._started.ended.result(), self._limits)
+
+
+def _pipes() -> list[int]:
+    """Two pipes, each its end to read from first. Raises `GatewayError` when no more files may be open."""
+    opened: list[int] = []
+    try:
+        for _ in range(2):
+            opened += os.pipe()
+    except OSError as error:
+        for descriptor in opened:
+            os.close(descriptor)
+        raise GatewayError(
+            f"A program's process could not be given its pipes: {error.strerror}.",
+            fix="Raise the limit of open files, or lower gateway.requests.connections.",
+        ) from error
+    return opened
 
 
 def _proc_stat(pid: int) -> list[str]:

@@ -64,11 +64,11 @@ class Again:
         return await self._open(job, record["code"], False, entries, cut, again)
 
     async def _job(self, run_id: str, record: Mapping[str, str], links: Mapping[str, JSON]) -> Job:
-        self._opening.check_room()
         try:
             principal = await self._runner.tokens.principal(record["token"])
         except Unauthenticated as error:
             raise Conflict(f"The token of {run_id} is no longer live.", fix="Run the program with another.") from error
+        self._opening.check_room(principal)
         job = await self._runner.job(run_id, record, principal)
         return replace(job, run_id=new_run_id(job.principal), created_at=self._floor.clock(), links=links)
 
@@ -79,7 +79,7 @@ class Again:
         if check:
             published = await self._opening.published(job.principal)
             parsed = await self._opening.parsed(code)
-            found = await self._opening.checked(parsed, published)
+            found = await self._opening.checked(job.principal, parsed, published)
             job = replace(job, module=published.runtime, run_text=parsed.run_text, warnings=found.warnings)
             if found.diagnostics:
                 await self._opening.rejected(job, code, found)

@@ -55,13 +55,13 @@ class Runs:
         """Check a program and, if it passes, run it; returns when it has ended, waits for somebody, or after
         `wait_seconds`. Raises `UsageError`, `Busy`, `StoreUnavailable`, `CheckerUnavailable`: then there is no run."""
         await self._opening.check_session(principal, session)
-        self._opening.check_room()
+        self._opening.check_room(principal)
         published = await self._opening.published(principal)
         parsed = await self._opening.parsed(code)
         created, run_id, seed = self._floor.clock(), new_run_id(principal), secrets.token_hex(16)
         job = Job(run_id, principal, session, parsed.run_text, published.runtime, created)
         async with contextlib.nullcontext() if parsed.problems else loading(self._floor, job) as ahead:
-            found = await self._opening.checked(parsed, published)
+            found = await self._opening.checked(principal, parsed, published)
             if found.diagnostics:
                 return await self._opening.rejected(job, code, found)
             drive = await self._opening.open(replace(job, warnings=found.warnings), code, {"seed": seed}, ahead=ahead)
@@ -123,7 +123,7 @@ class Runs:
     async def check(self, principal: Principal, code: str) -> dict[str, JSON]:
         """Type-check only: `{"ok", "diagnostics", "warnings"}`."""
         published = await self._opening.published(principal)
-        found = await self._opening.checked(await self._opening.parsed(code), published)
+        found = await self._opening.checked(principal, await self._opening.parsed(code), published)
         return {
             "ok": not found.diagnostics,
             "diagnostics": views.diagnostics(found.diagnostics),

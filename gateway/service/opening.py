@@ -12,6 +12,7 @@ from gateway.engine.program import Program
 from gateway.errors import Busy, UsageError
 from gateway.model import JSON, Entry, Principal, RunStatus
 from gateway.sandbox.checker import CheckResult
+from gateway.sandbox.pool import SHARE
 from gateway.service import legs, views
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor, Job, compact
@@ -36,10 +37,13 @@ class Opening:
         self._runner = runner
         self._sessions: set[tuple[str, str]] = set()
 
-    def check_room(self) -> None:
-        """Raises `Busy` when there are as many runs as there may be."""
-        settings = self._floor.config.gateway
-        if len(self._runner.drives) >= settings.max_active_runs + settings.max_queued_runs:
+    def check_room(self, principal: Principal) -> None:
+        """Raises `Busy` when there are as many runs as there may be, or as many of this agent's: there is room for
+        others then."""
+        settings, drives = self._floor.config.gateway, self._runner.drives.values()
+        free = settings.max_active_runs + settings.max_queued_runs - len(drives)
+        who = (principal.tenant, principal.agent)
+        if sum((one.job.principal.tenant, one.job.principal.agent) == who for one in drives) >= SHARE * free:
             raise Busy("The gateway has as many runs as it may.", fix="Try again shortly.")
 
     async def check_session(self, principal: Principal, name: str) -> None:
@@ -74,14 +78,15 @@ class Opening:
         # A long text takes long enough to hold up others.
         return await asyncio.to_thread(program.parse, code) if len(code) > LONG_TEXT else program.parse(code)
 
-    async def checked(self, parsed: Program, published: Published) -> CheckResult:
+    async def checked(self, principal: Principal, parsed: Program, published: Published) -> CheckResult:
         """What is wrong with a program. What the parser found spares the checker. Raises `CheckerUnavailable`."""
         if parsed.problems:
             return CheckResult(parsed.problems, ())
         module = published.module
         with telemetry.CHECK_SECONDS.time():
             await self._floor.checker.load(module.hash, module.text)
-            found = await self._floor.checker.check(parsed, module.hash)
+            owner = (principal.tenant, principal.agent)
+            found = await self._floor.checker.check(parsed, module.hash, owner)
         return CheckResult(found.diagnostics, (*parsed.warnings, *found.warnings))
 
     async def open(

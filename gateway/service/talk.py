@@ -16,6 +16,7 @@ from gateway.model import JSON
 from gateway.sandbox.pool import Process
 from gateway.service.floor import Floor, Job
 from gateway.service.outcome import Trace
+from gateway.store import keys
 from gateway.tasks import Tasks
 
 PROGRAM_CAPS = ("run_log_kb", "result_mb", "run_tool_calls", "run_concurrent_calls")
@@ -49,7 +50,7 @@ class Ahead:
 async def loading(floor: Floor, job: Job) -> AsyncIterator[Ahead | None]:
     """A process, if one is ready, that compiles the program while others still look at it, or fetch its journal. One
     that no drive has taken by the end is discarded."""
-    process = await floor.pool.acquire_ready()
+    process = await floor.pool.acquire_ready(keys.owner(job.run_id))
     if process is None:
         yield None
         return
@@ -114,7 +115,7 @@ class Talk:
         delivery of them led to."""
         self.trace = Trace()
         ahead, self._ahead = self._ahead, None
-        process = ahead.process if ahead else await self._floor.pool.acquire()
+        process = ahead.process if ahead else await self._floor.pool.acquire(keys.owner(self._job.run_id))
         self._process, self._since = process, time.monotonic()
         limits = self._floor.config.gateway.limits
         left = limits.run_active_seconds - self._active

@@ -22,18 +22,25 @@ from gateway.config import GatewaySettings, RequestCaps
 from gateway.errors import Busy, GatewayError, TooLarge, TooSlow, UsageError
 
 FILES_BESIDE = 256
-"""Open files that are not connections of clients: pipes of processes, upstreams, the store."""
+"""Open files that are not connections of clients: upstreams, the store, keys; and `LINGERING`."""
+FILES_PER_RUN = 4
+BACKLOG = 1024
+"""Connections that may come between two looks at how many there are: all of them are taken at once."""
 LINGER_SECONDS = 1
-"""How long what still comes in is thrown away after a refusal."""
+"""How long what still comes in is thrown away after a refusal, and for how many at once."""
+LINGERING = 64
 _SECTION = "gateway.requests"
 
 
 def server(app: ASGIApp, settings: GatewaySettings, *, grace_seconds: int) -> uvicorn.Server:
     """The server of a gateway, whose signal handlers and sockets are the caller's."""
+    files = allow_open_files()
+    backlog = min(BACKLOG, files // 8)
     return uvicorn.Server(
         uvicorn.Config(
             app,
-            http=_protocol(settings),
+            http=_protocol(settings, _most(settings, files, backlog)),
+            backlog=backlog,
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -57,12 +64,15 @@ def allow_open_files() -> int:
     return soft
 
 
-def _protocol(settings: GatewaySettings) -> type[Connection]:
+def _most(settings: GatewaySettings, files: int, backlog: int) -> int:
+    """Connections at once: what is set, or what leaves files for everything else, since a gateway without any can
+    neither start a program nor reach its store."""
+    beside = FILES_BESIDE + FILES_PER_RUN * (settings.max_active_runs + settings.pool_size) + backlog
+    return min(settings.requests.connections, max(files - beside, files // 4))
+
+
+def _protocol(settings: GatewaySettings, most: int) -> type[Connection]:
     """A class of its own for each server: uvicorn makes its connections without further arguments."""
-    files = allow_open_files()
-    most = settings.requests.connections
-    if files > 2 * FILES_BESIDE:
-        most = min(most, files - FILES_BESIDE)
     proxies = tuple(ipaddress.ip_network(proxy) for proxy in settings.trusted_proxies)
     return type(
         "Connection", (Connection,), {"caps": settings.requests, "most": most, "proxies": proxies, "open": Counter()}
@@ -182,7 +192,7 @@ class Connection(HttpToolsProtocol):
             f"Content-Length: {len(body)}\r\nConnection: close\r\n{'Retry-After: 1' if status in (429, 503) else ''}"
         )
         self.transport.write(head.rstrip().encode() + b"\r\n\r\n" + body)
-        if self.transport.can_write_eof():
+        if self.transport.can_write_eof() and len(self.connections) <= self.most + LINGERING:
             # Closed at once, while more comes in, the kernel would take the answer back.
             self.transport.write_eof()
             self._wait(LINGER_SECONDS)

@@ -13,6 +13,7 @@ from typing import Literal
 
 import pytest
 import pytest_asyncio
+import uvloop
 
 from gateway.engine.program import parse
 from gateway.errors import CheckerUnavailable
@@ -88,6 +89,20 @@ async def test_a_check_under_way_survives_kill_9(running: Checker) -> None:
     assert not under_way.done()
     os.kill(pid(running), signal.SIGKILL)
     assert [one.code for one in (await under_way).diagnostics] == [2551]
+
+
+def test_no_check_is_lost_on_the_loop_that_the_gateway_has_either(tmp_path: Path) -> None:
+    """uvloop raises for what is written to a process that has just died, where asyncio says nothing."""
+
+    async def kill_and_check() -> None:
+        async with checker(tmp_path, "typescript") as running:
+            for _ in range(5):
+                checks = [asyncio.ensure_future(is_right(running)) for _ in range(4)]
+                await check(running, GOOD)
+                os.kill(pid(running), signal.SIGKILL)
+                assert all(await asyncio.gather(*checks))
+
+    uvloop.run(kill_and_check())
 
 
 async def test_a_hanging_server_is_replaced(native: Checker) -> None:

@@ -1,9 +1,9 @@
 """Hostile programs beside honest ones: `scripts/soak hostile [--seconds N] [--clients N] [--seed S]`.
 
-A third of the clients run attacks, one after the other, the rest honest programs at a steady pace. Told are the honest
-programs' times with and without attackers, how the attacks ended, and what is left over at the end: processes, files,
-sockets, and keys in the store that nobody will ever delete. Exits with 1 when anything is left over, or an honest
-program did not get its result.
+A third of the clients, with an agent of their own, run attacks, one after the other, the rest honest programs at a
+steady pace. Told are the honest programs' times with and without attackers, how the attacks ended, and what is left
+over at the end: processes, files, sockets, and keys in the store that nobody will ever delete. Exits with 1 when
+anything is left over, or an honest program did not get its result.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import argparse
 import asyncio
 import os
 import random
+import re
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from gateway.store import keys
 from gateway.store.client import Client
 from gateway.store.embedded import Embedded
 from tests import live, processes
+from tests.attacks.program import bombs
 from tests.live import Replica
 
 HONEST = """
@@ -37,6 +39,8 @@ HONEST_RESULT = 5
 EVERY_SECONDS = 0.5
 """How often each honest client begins a program."""
 SETTLES_SECONDS = 30.0
+_KEPT = re.compile(r"/(store|checker)/")
+"""The store's own, and the declarations of tools, which change when a result's type has been learnt: both bounded."""
 
 _G = "const g: any = globalThis; "
 ATTACKS = {
@@ -79,6 +83,7 @@ ATTACKS = {
     "eval": _G + "return g.eval('1 + 1') + new g.Function('return 1')();",
     "sleeping for ever": "await sleep('30 days'); return 1;",
     "waiting for ever": "await waitFor('never');",
+    **bombs.ENDLESS,
     "odd throws": "throw new Proxy({}, { get() { throw null; }, getPrototypeOf() { throw 1; } });",
 }
 LIMITS = {
@@ -124,7 +129,7 @@ def _told(seconds: Sequence[float]) -> str:
 
 class Soak:
     def __init__(self, gateway: Replica, store: Client, folder: Path, chance: random.Random) -> None:
-        self._gateway = gateway
+        self._gateway = self._attacker = gateway
         self._store = store
         self._folder = folder
         self._chance = chance
@@ -134,6 +139,7 @@ class Soak:
         hostile = max(1, clients // 3)
         await self._honest(time.monotonic() + 1, [])
         before = await self._standing()
+        self._attacker = replace(self._gateway, token=await self._attackers_token())
         await self._phase(min(seconds, max(10.0, seconds / 4)), clients - hostile, 0, self.found.alone)
         await self._phase(seconds, clients - hostile, hostile, self.found.beside)
         await self._tidied(before)
@@ -160,14 +166,22 @@ class Soak:
         while time.monotonic() < until:
             order = order or self._chance.sample(sorted(ATTACKS), len(ATTACKS))
             name = order.pop()
-            run = await self._gateway.call("execute", code=ATTACKS[name], wait_seconds=20)
+            run = await self._attacker.call("execute", code=ATTACKS[name], wait_seconds=20)
             error = run.get("error", {})
             how = error.get("limit") or error.get("code") or run["status"]
             self.found.attacks.setdefault(name, Counter())[how] += 1
-            if run["status"] == "rejected":
+            if run["status"] == "rejected" and name not in bombs.ENDLESS:
                 self.found.wrong.append(f"{name} was rejected, so it attacked nothing: {run.get('diagnostics')}")
             if run["status"] in ("waiting", "running"):
-                await self._gateway.call("cancel", run_id=run["run_id"])
+                await self._attacker.call("cancel", run_id=run["run_id"])
+
+    async def _attackers_token(self) -> str:
+        key = (self._folder / "gateway" / "data" / "keys" / "admin.key").read_text().strip()
+        headers = {"Authorization": f"Bearer {key}"}
+        async with self._gateway.http.post(
+            f"{self._gateway.url}/api/v1/tokens", json={"agent": "attacker"}, headers=headers
+        ) as answer:
+            return str((await answer.json())["token"])
 
     # --- what is left over -------------------------------------------------------------------------------------
 
@@ -186,7 +200,7 @@ class Soak:
             "processes": [f"{pid} {processes.command(pid)[:80]}" for pid in below],
             "sockets": sockets[to_store:],
             "open files": [link for link in links if link.startswith("/") and not link.startswith("/dev")],
-            "files": [str(path) for path in self._folder.rglob("*") if path.is_file() and "/store/" not in str(path)],
+            "files": [str(path) for path in self._folder.rglob("*") if path.is_file() and not _KEPT.search(str(path))],
             "keys": await self._keys_for_ever(),
         }
 
@@ -236,7 +250,7 @@ def _open_files(pid: int) -> list[str]:
 async def soak(folder: Path, *, seconds: float, clients: int, seed: int) -> Findings:
     config: dict[str, Any] = {
         "mcpServers": {"fast": {**live.stdio("fast.py"), "max_concurrency": 64}},
-        "agents": {"tester": live.agent("fast")},
+        "agents": {"tester": live.agent("fast"), "attacker": live.agent("fast")},
         "gateway": {"pool_size": 2, "max_active_runs": 2 * clients, "limits": LIMITS},
     }
     store = Client(Embedded(folder / "gateway" / "data").url)

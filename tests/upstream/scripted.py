@@ -47,6 +47,7 @@ class Scripted:
         self.modern = modern
         self.tools = tools
         self.session = "session-1"
+        self.info: Message = {"name": "s", "version": "1"}
         self.messages: list[Message] = []
         self.headers: list[dict[str, str]] = []
         self.on_get: Callable[[Request], Awaitable[Response]] | None = None
@@ -99,7 +100,7 @@ class Scripted:
                 result = {
                     "protocolVersion": "2025-11-25",
                     "capabilities": {},
-                    "serverInfo": {"name": "s", "version": "1"},
+                    "serverInfo": self.info,
                 }
                 return reply(message, result, **{"Mcp-Session-Id": self.session})
             case "tools/list":

@@ -172,6 +172,7 @@ async def test_a_token_in_the_query_is_refused_even_if_it_is_good(place: Place, 
 
 
 async def test_a_revoked_token_is_nobody_at_once(place: Place) -> None:
+    """atlas-ui-3#560: a revoked token's sessions ran on. ContextForge keeps what it knows of revocation for 30 s."""
     issued = await place.gateway.services.tokens.issue("tester", ttl_seconds=60)
     token = str(issued["token"])
     assert (await place.api("GET", "/runs", token))[0] == 200

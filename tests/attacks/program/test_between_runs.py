@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from gateway.engine.fairness import Owner
+from gateway.sandbox.places import NOBODY
 from gateway.sandbox.process import Process
 from tests.live import Live, agent, live, stdio
 
@@ -67,8 +69,8 @@ async def ran(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ran]:
         pids: list[int] = []
         acquire = gateway.services.floor.pool.acquire
 
-        async def noting() -> Process:
-            process = await acquire()
+        async def noting(owner: Owner = NOBODY) -> Process:
+            process = await acquire(owner)
             pids.append(process.pid)
             return process
 

@@ -8,6 +8,9 @@ Executor returned 100 MB of logs whole (our own trials, peers.md). phoenix#14784
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,12 +20,13 @@ import pytest_asyncio
 from gateway.config import Limits
 from gateway.errors import LimitExceeded
 from gateway.sandbox.pool import ProcessPool
-from tests.sandbox.driving import run
+from tests.sandbox.driving import Talk, body, run
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 CPU_SECONDS = 1
 MEMORY_MB = 128
+LEAST = 19
 
 
 @pytest_asyncio.fixture(loop_scope="package", scope="module")
@@ -106,6 +110,23 @@ async def test_others_go_on_while_one_spins_and_one_eats(tight: ProcessPool) -> 
         ran = await run(tight, "return [await tools.t.echo({a: 1})]")
         assert ran.value == [{"a": 1}]
     assert {task.result() for task in bad} == {"run_cpu_seconds", "run_memory_mb"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing else tells how much a process has computed")
+async def test_a_program_that_computes_gives_way_whatever_the_gateway_has(tight: ProcessPool) -> None:
+    """A fixed niceness was a favour where the gateway itself is nicer: root's attackers got seven times its share."""
+    process = await tight.acquire()
+    spinning = asyncio.ensure_future(Talk(process).start(body("while (true) {}")))
+    seen = []
+    while not spinning.done():
+        with contextlib.suppress(ProcessLookupError):
+            seen.append(os.getpriority(os.PRIO_PROCESS, process.pid))
+        await asyncio.wait([spinning], timeout=0.05)
+    assert isinstance(spinning.exception(), LimitExceeded)
+    await process.kill()
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    assert mine <= min(seen)
+    assert max(seen) >= min(LEAST, mine + 10)
 
 
 async def test_idle_waiting_takes_no_cpu(pool: ProcessPool) -> None:

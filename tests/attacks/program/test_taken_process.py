@@ -22,7 +22,7 @@ from tests.live import Live, agent, live, stdio
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIMITS = {
-    **{"run_memory_mb": 128, "run_cpu_seconds": 2, "run_active_seconds": 3, "run_tool_calls": 20, "run_steps": 50},
+    **{"run_memory_mb": 128, "run_cpu_seconds": 2, "run_active_seconds": 5, "run_tool_calls": 20, "run_steps": 50},
     **{"run_concurrent_calls": 20, "result_mb": 1, "run_log_kb": 4, "run_frames_per_second": 300},
 }
 CONFIG = {

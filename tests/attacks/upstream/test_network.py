@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -9,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from gateway.errors import UpstreamError, UpstreamUnavailable
+from tests import processes
 from tests.upstream.conftest import Serve, Start
 from tests.upstream.conftest import serve as serve
 from tests.upstream.conftest import start as start
@@ -81,6 +85,19 @@ async def test_the_metadata_of_a_challenge_is_not_fetched(serve: Serve, start: S
     with pytest.raises(UpstreamUnavailable, match="refused the gateway's credentials") as refused:
         await upstreams.call("s", "go", {})
     assert bystander.seen == [] and KEY["Authorization"] not in str(refused.value)
+
+
+async def test_what_a_server_says_of_itself_starts_no_process(serve: Serve, start: Start, tmp_path: Path) -> None:
+    # mcp-remote CVE-2025-6514 gave a server's URL to a shell; in LiteLLM CVE-2026-42271 a connection test ran commands.
+    server = Scripted(lambda request, message: _fine(message))
+    trap = tmp_path / "sprung"
+    launch = {"command": "/bin/touch", "args": [str(trap)], "transport": "stdio"}
+    server.info = {"name": f"$(touch {trap})", "version": f"1; touch {trap}", "websiteUrl": f"file://{trap}", **launch}
+    before = processes.below(os.getpid())
+    upstreams = await start(s=config(await serve(server.app)))
+    assert (await upstreams.call("s", "go", {})).content[0]["text"] == "fine"
+    assert processes.below(os.getpid()) == before
+    assert not trap.exists()
 
 
 async def test_a_session_id_cannot_smuggle_headers(serve: Serve, start: Start) -> None:
