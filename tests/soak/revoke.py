@@ -31,6 +31,7 @@ from typing import Any
 import aiohttp
 
 from gateway.identity.keys import CHECKPOINTS, TOKENS, KeyRing
+from gateway.sandbox.pool import SHARE
 from gateway.store import keys
 from gateway.store.client import Client
 from gateway.store.embedded import Embedded
@@ -367,7 +368,8 @@ async def soaking(folder: Path, chance: random.Random, programs: int) -> AsyncIt
         settings = {
             "redis_url": store.url,
             "public_url": "http://gateway.test",
-            "max_active_runs": max(2, len(PROCESSES) * programs // 2),
+            # One agent may have just as many processes as are wanted of it, and one more program is queued.
+            "max_active_runs": max(2, len(PROCESSES) * programs // 2 * (SHARE + 1) // SHARE),
             "retention": "2m",
         }
         config = {
