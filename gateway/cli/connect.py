@@ -25,8 +25,7 @@ def command(client: str, agent: str | None, write: bool, config_path: Path) -> N
     """Show, or with --write put in its place, what CLIENT needs. A client that speaks HTTP gets a new token."""
     config = load(config_path)
     agent = agent or only_agent(config)
-    if agent not in config.agents:
-        raise UsageError(f"There is no agent '{agent}'.", fix=f"The file has: {', '.join(config.agents)}.")
+    check_agent(config, agent)
     where = known(Path.home(), Path.cwd())[client]
     path = next((file for file in where.files if file.exists()), where.files[0])
     settings = _settings(path, where.key) if write else {}  # before a token is issued in vain
@@ -39,6 +38,12 @@ def command(client: str, agent: str | None, write: bool, config_path: Path) -> N
     else:
         note(f"Add this to {path} (or let --write do it):")
         click.echo(snippet(entry, where.key))
+
+
+def check_agent(config: Config, agent: str) -> None:
+    """Raises UsageError for an agent that the configuration does not have."""
+    if agent not in config.agents:
+        raise UsageError(f"There is no agent '{agent}'.", fix=f"The file has: {', '.join(config.agents)}.")
 
 
 def only_agent(config: Config) -> str:

@@ -9,10 +9,10 @@ import click
 
 from gateway import app
 from gateway.cli.clients import claude_command, http_entry, snippet
+from gateway.cli.connect import check_agent
 from gateway.cli.output import Command
 from gateway.cli.remote import announce, config_option
 from gateway.config.load import load
-from gateway.errors import UsageError
 from gateway.service.signin import sign_in_code
 
 
@@ -44,8 +44,8 @@ def command(
     config = load(config_path, listen=listen, data_dir=data_dir, redis_url=redis_url)
     if agent == "":
         agent = next(iter(config.agents), None)
-    if agent is not None and agent not in config.agents:
-        raise UsageError(f"There is no agent '{agent}'.", fix=f"The file has: {', '.join(config.agents)}.")
+    if agent is not None:
+        check_agent(config, agent)
 
     async def banner(services: app.Services) -> str:
         announce(services.config)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from gateway import telemetry
 from gateway.engine import program
+from gateway.engine.fairness import Owner
 from gateway.engine.program import Program
 from gateway.errors import Busy, UsageError
 from gateway.model import JSON, Entry, Principal, RunStatus
@@ -42,8 +43,7 @@ class Opening:
         others then."""
         settings, drives = self._floor.config.gateway, self._runner.drives.values()
         free = settings.max_active_runs + settings.max_queued_runs - len(drives)
-        who = (principal.tenant, principal.agent)
-        if sum((one.job.principal.tenant, one.job.principal.agent) == who for one in drives) >= SHARE * free:
+        if sum(_owner(one.job.principal) == _owner(principal) for one in drives) >= SHARE * free:
             raise Busy("The gateway has as many runs as it may.", fix="Try again shortly.")
 
     async def check_session(self, principal: Principal, name: str) -> None:
@@ -85,8 +85,7 @@ class Opening:
         module = published.module
         with telemetry.CHECK_SECONDS.time():
             await self._floor.checker.load(module.hash, module.text)
-            owner = (principal.tenant, principal.agent)
-            found = await self._floor.checker.check(parsed, module.hash, owner)
+            found = await self._floor.checker.check(parsed, module.hash, _owner(principal))
         return CheckResult(found.diagnostics, (*parsed.warnings, *found.warnings))
 
     async def open(
@@ -126,6 +125,10 @@ class Opening:
         await self._floor.journal.expire(job.run_id, kept)
         telemetry.run_ended(RunStatus.REJECTED.value, stats["duration_ms"] / 1000)
         return view
+
+
+def _owner(principal: Principal) -> Owner:
+    return principal.tenant, principal.agent
 
 
 def new_run_id(principal: Principal) -> str:

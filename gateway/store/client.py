@@ -163,7 +163,7 @@ class Client:
         try:
             async with asyncio.timeout(TIMEOUT):
                 if not connection.is_connected:
-                    await connection.connect()  # type: ignore[no-untyped-call]
+                    await connection.connect()  # type: ignore[no-untyped-call]  # redis-py gives it no types
                 packed = [hiredis.pack_command(command) for command in commands]
                 await connection.send_packed_command(packed, check_health=False)
                 replies = [await _reply(connection) for _ in commands]
@@ -181,6 +181,7 @@ class Client:
 
 def _connection(pool: redis.ConnectionPool) -> AbstractConnection:
     """One whose timeouts are ours to keep."""
+    # redis-py gives it no types.
     connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
     connection.socket_timeout = None
     return connection
