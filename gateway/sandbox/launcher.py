@@ -4,13 +4,16 @@ Why a process of its own (measured, gateway with 150 MB): a fork of the gateway 
 event loop, copies its memory map, and runs Python between fork and exec beside other threads; `posix_spawn` can put up
 no walls; a wrapper program costs another exec, or a Python start, for each process. A fork of this one costs 0.3 ms.
 
-It also reaps, watches the memory of the processes that run a program, and kills: only the parent can kill a pid
-without a chance that it is somebody else's by now. When the gateway goes, by whatever death, its end of the socket
-closes: every process is killed and the launcher leaves. When the launcher goes, the parent-death signal does the same.
+It also reaps, watches the memory of the processes that run a program, and kills whole groups: only the parent can kill
+a pid without a chance that it is somebody else's by now. (Where there are pidfds the gateway has killed the process by
+then: among many programs that compute, the launcher's turn may take a while to come.) When the gateway goes, by
+whatever death, its end of the socket closes: every process is killed and the launcher leaves. When the launcher goes,
+the parent-death signal does the same.
 
 Protocol, one JSON object a line over a Unix socket. To the launcher: `{"op": "spawn", "id": N}` with two descriptors
-(the program's stdin and stdout), `{"op": "watch", "id": N}`, `{"op": "kill", "id": N}`. From it: `{"id": N, "pid": P}`,
-then `{"id": N, "exit": waitstatus, "cpu": seconds, "over": bool, "stderr": text}`.
+(the program's stdin and stdout), `{"op": "watch", "id": N}`, `{"op": "kill", "id": N}`. From it: `{"id": N, "pid": P,
+"handle": 0 or 1}` with so many pidfds, then `{"id": N, "exit": waitstatus, "cpu": seconds, "over": bool, "stderr":
+text}`.
 """
 
 from __future__ import annotations
@@ -38,6 +41,10 @@ BUSY = ((0.0, 5), (0.3, 10), (3.0, 19))
 """(CPU seconds, niceness beside our own): how far a program gives way that has computed for so long. Where there are
 more programs than processors, each does so sooner by as much: the gateway and its store must get to answer, and to stop
 them."""
+REAP_SECONDS = 0.01
+MOST_REAP_SECONDS = 0.1
+"""A process is reaped when nothing has happened for so long after it ended, and no later than that. Its last thread
+tells of its end before it has left `/proc`, and wait(2) spins until it has: for long, where it is nicer than we are."""
 _STDERR_TAIL = 4_000
 _MAX_DESCRIPTORS = 64
 _MAX_OPEN = 65_536
@@ -110,15 +117,20 @@ class Launcher:
         poller = select.poll()
         poller.register(self._control, select.POLLIN)
         poller.register(woken, select.POLLIN)
+        reap_at: float | None = None
         while True:
             watching = any(child.watched for child in self._children.values())
-            ready = {descriptor for descriptor, _ in poller.poll(WATCH_SECONDS * 1000 if watching else None)}
+            pause = REAP_SECONDS if reap_at else WATCH_SECONDS if watching else None
+            ready = {descriptor for descriptor, _ in poller.poll(pause and pause * 1000)}
             if woken in ready:
                 os.read(woken, 4096)
+                reap_at = reap_at or time.monotonic() + MOST_REAP_SECONDS
             if self._control.fileno() in ready and not self._receive():
                 break
             self._watch()
-            self._reap()
+            if reap_at and (not ready or time.monotonic() >= reap_at):
+                reap_at = None
+                self._reap()
         for child in self._children.values():
             _kill(child.pid)
 
@@ -152,7 +164,10 @@ class Launcher:
         os.close(stdin)
         os.close(stdout)
         self._children[number] = _Child(number, pid, stderr)
-        self._tell({"id": number, "pid": pid})
+        handle = _handle(pid)
+        self._tell({"id": number, "pid": pid, "handle": len(handle)}, *handle)
+        for descriptor in handle:
+            os.close(descriptor)
 
     def _become(self, stdin: int, stdout: int, stderr: int) -> None:
         """The child: never returns."""
@@ -186,7 +201,8 @@ class Launcher:
             if child.watched and child.nice < BUSY[-1][1]:
                 computed = cpu_seconds(child.pid) * crowd
                 nice = max((nice for seconds, nice in BUSY if computed > seconds), default=0)
-                if nice > child.nice and give_way(child.pid, nice):
+                if nice > child.nice:
+                    give_way(child.pid, nice)
                     child.nice = nice
 
     def _reap(self) -> None:
@@ -200,9 +216,11 @@ class Launcher:
             report = {"id": child.id, "exit": status, "cpu": cpu, "over": child.over, "stderr": _tail(child.stderr)}
             self._tell(report)
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def _tell(self, message: dict[str, Any], *descriptors: int) -> None:
+        line = json.dumps(message).encode() + b"\n"
         try:
-            self._control.sendall(json.dumps(message).encode() + b"\n")
+            sent = socket.send_fds(self._control, [line], descriptors)
+            self._control.sendall(line[sent:])
         except (BrokenPipeError, ConnectionResetError):
             return  # The gateway is gone; the next read says so.
 
@@ -224,6 +242,15 @@ def _kill(pid: int) -> None:
             kill(pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             continue
+
+
+def _handle(pid: int) -> list[int]:
+    """A child as a descriptor, by which others can kill it, and never somebody else who got its pid; empty where there
+    are none, or no files are left."""
+    try:
+        return [os.pidfd_open(pid)]
+    except (AttributeError, OSError):
+        return []
 
 
 def _anonymous_file() -> int:

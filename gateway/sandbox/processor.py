@@ -22,12 +22,16 @@ def cpu_seconds(pid: int) -> float:
         return 0.0
 
 
-def give_way(pid: int, nice: int) -> bool:
-    """Whether the process is nicer than this one by `nice` now; if not, ask again. By a niceness of its own it might
-    gain: a gateway may be nice too, and root may take that back. Each process leads a session, and where the kernel
-    shares processors among sessions (autogroup), niceness counts within one only: the session's is set too."""
+def give_way(pid: int, nice: int) -> None:
+    """Make a process group nicer than this process by `nice`. By a niceness of its own it might gain: a gateway may be
+    nice too, and root may take that back."""
     with suppress(OSError):
         os.setpriority(os.PRIO_PGRP, pid, min(os.getpriority(os.PRIO_PROCESS, 0) + nice, _NICEST))
+
+
+def weigh_session(pid: int, nice: int) -> bool:
+    """Set how nice the session that a process leads is, where the kernel shares the processors among sessions
+    (autogroup): a process's own niceness counts within its session only. False when it is to be asked again."""
     try:
         with open(_AUTOGROUP.format(pid), "w") as group:
             group.write(str(nice))

@@ -6,9 +6,11 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -16,11 +18,16 @@ from typing import Any
 
 from gateway.errors import GatewayError
 from gateway.sandbox.launcher import Order
+from gateway.sandbox.processor import weigh_session
 
 log = logging.getLogger(__name__)
 
 _READ_BYTES = 64 * 1024
+_MAX_DESCRIPTORS = 64
 _LEAVE_SECONDS = 5.0
+_BEHIND = 10
+"""How nice the session of all programs is. Where more are dying than there are processors, it is not: the sooner they
+are gone, the better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +40,28 @@ class Exit:
     stderr: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Started:
     """A process that the launcher was asked for. `pid` resolves first (0: the launcher is gone), then, when the
-    process has been reaped, `ended`."""
+    process has been reaped, `ended`. `handle` is its pidfd meanwhile, where there are any."""
 
     id: int
     pid: asyncio.Future[int] = field(repr=False)
     ended: asyncio.Future[Exit] = field(repr=False)
+    handle: int | None = None
+
+    def kill(self) -> None:
+        if self.handle is not None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.handle, signal.SIGKILL)
+
+    def end(self, how: Exit) -> None:
+        """It has been reaped."""
+        handle, self.handle = self.handle, None
+        if handle is not None:
+            os.close(handle)
+        _settle(self.pid, 0)
+        _settle(self.ended, how)
 
 
 class Starter:
@@ -53,12 +74,17 @@ class Starter:
         self._known: dict[int, Started] = {}
         self._last = 0
         self._input = b""
+        self._handles: deque[int] = deque()
+        self._has_handles = True
+        self._dying: set[int] = set()
         self._control, theirs = socket.socketpair()
         with theirs:
             self._launcher = self._launch(theirs)
         self._control.setblocking(False)
         self._loop.add_reader(self._control, self._on_readable)
         self._open = True
+        self._nice = 0
+        self._weigh()
 
     def _launch(self, control: socket.socket) -> subprocess.Popen[bytes]:
         # Isolated from the environment and the current folder; in a session of its own, so that Ctrl-C in the
@@ -93,7 +119,21 @@ class Starter:
 
     def kill(self, started: Started) -> None:
         """Kill the process group. `ended` tells when it is reaped."""
+        started.kill()
         self._order_for(started, "kill")
+        if not started.ended.done():
+            self._dying.add(started.id)
+            self._weigh()
+
+    def _weigh(self) -> None:
+        """Until all are dead, once there were many."""
+        nice = self._nice
+        if not self._dying:
+            nice = _BEHIND
+        elif len(self._dying) > (os.cpu_count() or 1):
+            nice = 0
+        if nice != self._nice and weigh_session(self._launcher.pid, nice):
+            self._nice = nice
 
     async def close(self) -> None:
         """End the launcher and with it every process that is left."""
@@ -124,11 +164,12 @@ class Starter:
 
     def _on_readable(self) -> None:
         try:
-            data = self._control.recv(_READ_BYTES)
+            data, handles, flags, _ = socket.recv_fds(self._control, _READ_BYTES, _MAX_DESCRIPTORS)
         except BlockingIOError:
             return
         except OSError:
-            data = b""
+            data, handles, flags = b"", [], 0
+        self._keep(handles, lost=bool(flags & socket.MSG_CTRUNC))
         if not data:
             self._lost()
             return
@@ -136,14 +177,25 @@ class Starter:
         for line in lines:
             self._take(json.loads(line))
 
+    def _keep(self, handles: list[int], *, lost: bool) -> None:
+        """Where one was lost, since no more files may be open, the next ones might be taken for another process's."""
+        self._has_handles = self._has_handles and not lost
+        self._handles.extend(handles)
+        while self._handles and not self._has_handles:
+            os.close(self._handles.popleft())
+
     def _take(self, message: dict[str, Any]) -> None:
         started = self._known[message["id"]]
         if "pid" in message:
+            if message["handle"] and self._has_handles:
+                started.handle = self._handles.popleft()
             _settle(started.pid, message["pid"])
             return
         del self._known[started.id]
+        self._dying.discard(started.id)
+        self._weigh()
         code = os.waitstatus_to_exitcode(message["exit"])
-        _settle(started.ended, Exit(code, message["cpu"], message["over"], message["stderr"]))
+        started.end(Exit(code, message["cpu"], message["over"], message["stderr"]))
 
     def _lost(self) -> None:
         if self._open:
@@ -157,9 +209,9 @@ class Starter:
         self._loop.remove_reader(self._control)
         self._control.close()
         for started in self._known.values():
-            _settle(started.pid, 0)
-            _settle(started.ended, Exit(-9, stderr="The launcher of program processes is gone."))
+            started.end(Exit(-9, stderr="The launcher of program processes is gone."))
         self._known.clear()
+        self._keep([], lost=True)
 
 
 def _settle(future: asyncio.Future[Any], value: object) -> None:

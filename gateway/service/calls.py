@@ -195,27 +195,27 @@ def program_error(error: GatewayError, **more: JSON) -> dict[str, JSON]:
     return {"name": ERROR_NAMES.get(error.code, fallback), **fields, "message": error.message}
 
 
-async def local(floor: Floor, job: Job, command: Command) -> Mapping[str, JSON]:
-    """Commands that the gateway itself answers: `state.*` and `results.get`."""
+async def local(floor: Floor, job: Job, command: Command, epoch: int) -> Mapping[str, JSON]:
+    """Commands that the gateway itself answers: `state.*` and `results.get`. Raises `StoreError`; `StaleWriter` when
+    the run has written its state in a later epoch."""
     try:
         if command.kind == "state":
-            return {"v": await _state(floor, job, command.args)}
+            return {"v": await _state(floor, job, command.args, (job.run_id, epoch))}
         return {"v": await _results(floor, job, command.args)}
     except (UsageError, NotFound) as error:
         return {"e": program_error(error)}
 
 
-async def _state(floor: Floor, job: Job, args: Any) -> JSON:
+async def _state(floor: Floor, job: Job, args: Any, by: tuple[str, int]) -> JSON:
     match args:
         case {"op": "get", "key": str(key)}:
             return await floor.sessions.get(job.principal.sid, job.session, key)
         case {"op": "set", "key": str(key)}:
-            await floor.sessions.set(
-                job.principal.sid, job.session, key, args.get("value"), floor.config.gateway.limits
-            )
+            caps = floor.config.gateway.limits
+            await floor.sessions.set(job.principal.sid, job.session, key, args.get("value"), caps, by)
             return None
         case {"op": "delete", "key": str(key)}:
-            return await floor.sessions.unset(job.principal.sid, job.session, key)
+            return await floor.sessions.unset(job.principal.sid, job.session, key, by)
         case {"op": "keys"}:
             return await floor.sessions.keys(job.principal.sid, job.session)
     raise UsageError("state: the key has to be a string.", fix='Write for example state.set("cursor", value).')

@@ -283,7 +283,8 @@ class Work:
             raise calls.CheckExpired
 
     async def _local(self, command: Command) -> None:
-        self.complete(command.cid, await calls.local(self._floor, self._job, command))
+        epoch = self._pen.writer.lease.epoch
+        self.complete(command.cid, await calls.local(self._floor, self._job, command, epoch))
 
     def _arm(self, one: OpenCommand) -> None:
         """A timer, kept here as long as the run is. Never early by the clock that it was set with."""

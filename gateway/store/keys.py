@@ -116,6 +116,11 @@ def state(sid: str, name: str) -> str:
     return f"{PREFIX}session:{{{sid}}}:state:{name}"
 
 
+def state_writers(sid: str, name: str) -> str:
+    """Hash: run id → the last epoch in which it wrote the session's state, if that was not its first. TTL an hour."""
+    return f"{PREFIX}session:{{{sid}}}:writers:{name}"
+
+
 def session_runs(sid: str, name: str) -> str:
     """Sorted set of the session's run ids by creation time (ms)."""
     return f"{PREFIX}session:{{{sid}}}:runs:{name}"

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from gateway.config import Limits
-from gateway.errors import UsageError
+from gateway.errors import StaleWriter, UsageError
 from gateway.model import JSON, Grant, Token
 from gateway.store import keys
 from gateway.store.client import Client, Command
@@ -17,6 +17,10 @@ from gateway.store.scripts import STATE
 
 DAY = 86_400
 STATE_KEY_BYTES = 1_024
+WRITERS_SECONDS = 3_600
+"""For so long after a run has gone on elsewhere, what its former owner still sends changes no state."""
+Writer = tuple[str, int]
+"""A run, and the epoch in which it is written."""
 
 
 class Sessions:
@@ -91,6 +95,7 @@ class Sessions:
             [
                 ("HDEL", keys.sessions(sid), name),
                 ("DEL", keys.state(sid, name)),
+                ("DEL", keys.state_writers(sid, name)),
                 ("DEL", keys.session_runs(sid, name)),
             ]
         )
@@ -102,8 +107,9 @@ class Sessions:
         raw = await self._client.send("HGET", keys.state(sid, name), key)
         return None if raw is None else orjson.loads(raw)
 
-    async def set(self, sid: str, name: str, key: str, value: JSON, caps: Limits) -> None:
-        """Keep a value. Raises `UsageError` that names the cap which is in the way: then nothing has changed."""
+    async def set(self, sid: str, name: str, key: str, value: JSON, caps: Limits, by: Writer) -> None:
+        """Keep a value. Raises `UsageError` that names the cap which is in the way, or `StaleWriter`: then nothing has
+        changed."""
         if len(key.encode("utf-8", "replace")) > STATE_KEY_BYTES:
             raise UsageError(f"state.set: a key has at most {STATE_KEY_BYTES} bytes.", fix="Choose a shorter one.")
         body = orjson.dumps(value)
@@ -114,16 +120,24 @@ class Sessions:
                 f"state_value_kb = {caps.state_value_kb}",
                 "Return large data as the result and read it by its handle, or store it through a tool.",
             )
-        limits = [caps.state_keys, caps.state_mb * 2**20]
-        word, count = await self._client.run(STATE, [keys.state(sid, name)], [key, body, *limits])
+        word, count = await self._write(sid, name, by, key, body, caps.state_keys, caps.state_mb * 2**20)
         fix = "Delete some with state.delete(key), or use another session."
         if word == b"keys":
             raise _over(key, f"the session has {count} keys", f"state_keys = {caps.state_keys}", fix)
         if word == b"bytes":
             raise _over(key, f"the session would hold {count} bytes", f"state_mb = {caps.state_mb}", fix)
 
-    async def unset(self, sid: str, name: str, key: str) -> bool:
-        return bool(await self._client.send("HDEL", keys.state(sid, name), key))
+    async def unset(self, sid: str, name: str, key: str, by: Writer) -> bool:
+        """Whether there was a value. Raises `StaleWriter`: then it is still there."""
+        return bool((await self._write(sid, name, by, key))[1])
+
+    async def _write(self, sid: str, name: str, by: Writer, *arguments: str | bytes | int) -> tuple[bytes, int]:
+        word, count = await self._client.run(
+            STATE, [keys.state(sid, name), keys.state_writers(sid, name)], [*by, WRITERS_SECONDS, *arguments]
+        )
+        if word == b"stale":
+            raise StaleWriter(f"{by[0]} writes its session's state in epoch {count} by now, not in {by[1]}.")
+        return word, count
 
     async def keys(self, sid: str, name: str) -> list[str]:
         return sorted(key.decode() for key in await self._client.send("HKEYS", keys.state(sid, name)))

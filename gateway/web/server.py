@@ -23,7 +23,7 @@ from gateway.errors import Busy, GatewayError, TooLarge, TooSlow, UsageError
 
 FILES_BESIDE = 256
 """Open files that are not connections of clients: upstreams, the store, keys; and `LINGERING`."""
-FILES_PER_RUN = 4
+FILES_PER_RUN = 5
 BACKLOG = 1024
 """Connections that may come between two looks at how many there are: all of them are taken at once."""
 LINGER_SECONDS = 1
