@@ -195,7 +195,8 @@ class Soak:
         links = [link for pid in (gateway, *below) for link in _open_files(pid)]
         # Each has two ends, since the store is a child of the gateway.
         to_store = 2 * len((await self._store.send("CLIENT", "LIST", "TYPE", "normal")).splitlines())
-        sockets = [link for link in links if link.startswith("socket:")]
+        known = _sockets()
+        sockets = [known.get(link, link) for link in links if link.startswith("socket:")]
         return {
             "processes": [f"{pid} {processes.command(pid)[:80]}" for pid in below],
             "sockets": sockets[to_store:],
@@ -244,6 +245,16 @@ def _open_files(pid: int) -> list[str]:
             found.append(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
     except OSError:
         pass
+    return found
+
+
+def _sockets() -> dict[str, str]:
+    """What the kernel tells of its sockets, by the text that stands for each among a process's files."""
+    found: dict[str, str] = {}
+    for kind, column in (("unix", 6), ("tcp", 9), ("tcp6", 9)):
+        for line in Path(f"/proc/net/{kind}").read_text().splitlines()[1:]:
+            fields = line.split()
+            found[f"socket:[{fields[column]}]"] = f"{kind} {' '.join(fields[1:4])} {' '.join(fields[column:][:2])}"
     return found
 
 
