@@ -21,11 +21,11 @@ from typing import Any, Literal
 from gateway.engine.fairness import Owner
 from gateway.engine.program import Program, parse
 from gateway.errors import CheckerUnavailable
+from gateway.places import NOBODY, Places
 from gateway.sandbox import typescript
 from gateway.sandbox.checkserver import TOO_COMPLEX, CheckFailed, CheckResult, CheckServer, CheckTooLong
 from gateway.sandbox.engines import Engine, bundled, native, walls_available
 from gateway.sandbox.lsp import START_SECONDS
-from gateway.sandbox.places import NOBODY, Places
 from gateway.sandbox.workspace import ModuleFolder, Workspace
 from gateway.tasks import Tasks
 

@@ -13,9 +13,9 @@ from gateway.engine.program import Program
 from gateway.engine.verdicts import Finding, judge
 from gateway.errors import CheckerUnavailable
 from gateway.model import Diagnostic
+from gateway.places import NOBODY, Places
 from gateway.sandbox.engines import Engine
 from gateway.sandbox.lsp import AnswerRefused, AnswerTooLarge, LanguageServer
-from gateway.sandbox.places import NOBODY, Places
 from gateway.sandbox.workspace import ModuleFolder
 
 SHARE = 2

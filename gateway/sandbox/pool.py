@@ -16,10 +16,10 @@ from gateway.config import Limits
 from gateway.engine.fairness import Owner
 from gateway.errors import GatewayError
 from gateway.model import JSON
+from gateway.places import NOBODY, Places
 from gateway.sandbox import deno_binary, flags, walls
 from gateway.sandbox.bundle import bundle
 from gateway.sandbox.launcher import Order
-from gateway.sandbox.places import NOBODY, Places
 from gateway.sandbox.process import Process, Usage
 from gateway.sandbox.starter import Starter
 from gateway.tasks import Tasks

@@ -160,10 +160,17 @@ async def call_tool(
 
     meta = {"mcp-code-gateway/idempotency-key": f"{job.run_id}/{command.cid}"}
     try:
-        owner = job.principal.owner
+        owner, caller = job.principal.owner, (job.principal.tenant, job.principal.agent)
         result = await _checked(
             lambda: floor.upstreams.call(
-                server, name, command.args, owner=owner, meta=meta, before_send=check, on_sent=may_go
+                server,
+                name,
+                command.args,
+                owner=owner,
+                caller=caller,
+                meta=meta,
+                before_send=check,
+                on_sent=may_go,
             )
         )
         who = {"tenant": job.principal.tenant, "agent": job.principal.agent, "run_id": job.run_id}

@@ -7,23 +7,29 @@ import difflib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
+from gateway.engine.fairness import Owner
 from gateway.engine.scrub import Scrubber
 from gateway.errors import UnknownTool, UpstreamTimeout, UpstreamUnavailable
 from gateway.model import JSON, ToolResult
+from gateway.places import Places
 from gateway.upstream.connection import Connection
 from gateway.upstream.session import Session
+
+SHARE = 7
+"""One caller has at most seven slots for each that is free: all of a few, and of many not the last eighth."""
 
 
 class Calls:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._slots = asyncio.Semaphore(connection.config.max_concurrency)
+        self._slots = Places(connection.config.max_concurrency, share=SHARE)
 
     async def call(
         self,
         tool: str,
         args: Mapping[str, JSON],
         *,
+        caller: Owner,
         meta: Mapping[str, JSON] | None,
         timeout: float | None,
         on_sent: Callable[[], None] | None,
@@ -31,20 +37,34 @@ class Calls:
     ) -> ToolResult:
         """See `Upstreams.call`."""
         seconds = self._connection.config.timeout_seconds if timeout is None else timeout
+        await self._slots.take(caller)
+        try:
+            return await self._call(tool, args, meta, seconds, on_sent, before_send)
+        finally:
+            self._slots.give_back(caller)
+
+    async def _call(
+        self,
+        tool: str,
+        args: Mapping[str, JSON],
+        meta: Mapping[str, JSON] | None,
+        seconds: float,
+        on_sent: Callable[[], None] | None,
+        before_send: Callable[[], Awaitable[None]] | None,
+    ) -> ToolResult:
         tried = False
-        async with self._slots:
-            while True:
-                session = await self._connection.connected()
-                self._check_known(tool)
-                if before_send is not None:
-                    await before_send()
-                try:
-                    return await self._call_on(session, tool, args, meta, seconds, on_sent)
-                except UpstreamUnavailable as error:
-                    if tried or error.details["sent"] or session.is_live:
-                        raise
-                # The connection turned out to be dead before the server saw the call: it may go over the next one.
-                tried = True
+        while True:
+            session = await self._connection.connected()
+            self._check_known(tool)
+            if before_send is not None:
+                await before_send()
+            try:
+                return await self._call_on(session, tool, args, meta, seconds, on_sent)
+            except UpstreamUnavailable as error:
+                if tried or error.details["sent"] or session.is_live:
+                    raise
+            # The connection turned out to be dead before the server saw the call: it may go over the next one.
+            tried = True
 
     async def _call_on(
         self,

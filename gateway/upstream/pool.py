@@ -8,9 +8,11 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from gateway.config import ServerConfig
+from gateway.engine.fairness import Owner
 from gateway.engine.scrub import Scrubber
 from gateway.errors import UnknownTool
 from gateway.model import JSON, Catalog, ServerStatus, ToolResult
+from gateway.places import NOBODY
 from gateway.tasks import Tasks
 from gateway.upstream.calls import Calls
 from gateway.upstream.catalog import assemble
@@ -101,6 +103,7 @@ class Upstreams:
         args: Mapping[str, JSON],
         *,
         owner: str = "",
+        caller: Owner = NOBODY,
         meta: Mapping[str, JSON] | None = None,
         timeout: float | None = None,
         on_sent: Callable[[], None] | None = None,
@@ -109,6 +112,7 @@ class Upstreams:
         """Call a tool. What the tool itself reports as an error comes back as a result with `is_error`.
 
         `owner` is for whom: where the server's `credentials` are `per_owner`, the call goes out with theirs.
+        `caller`, a tenant's agent, has its share of the server's slots, and its turn among those who wait for one.
         `timeout` is in seconds (default: the server's own) and counts from the moment the server has a free slot.
         Cancelling the awaiting task cancels the request at the server. `on_sent` is called at the last moment at which
         it is certain that the server has not seen the request, again if that attempt did not come to anything.
@@ -122,7 +126,9 @@ class Upstreams:
             raise self._unknown_server(server, tool)
         if self._servers[server].credentials == "per_owner":
             calls = self._calls_of(server, owner)
-        return await calls.call(tool, args, meta=meta, timeout=timeout, on_sent=on_sent, before_send=before_send)
+        return await calls.call(
+            tool, args, caller=caller, meta=meta, timeout=timeout, on_sent=on_sent, before_send=before_send
+        )
 
     async def close(self) -> None:
         """End every connection and every child process, within 5 s."""

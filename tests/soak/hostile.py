@@ -128,9 +128,9 @@ def _told(seconds: Sequence[float]) -> str:
 
 
 class Soak:
-    def __init__(self, gateway: Replica, store: Client, folder: Path, chance: random.Random) -> None:
+    def __init__(self, gateway: Replica, store_url: str, folder: Path, chance: random.Random) -> None:
         self._gateway = self._attacker = gateway
-        self._store = store
+        self._store_url = store_url
         self._folder = folder
         self._chance = chance
         self.found = Findings()
@@ -168,11 +168,14 @@ class Soak:
             name = order.pop()
             run = await self._attacker.call("execute", code=ATTACKS[name], wait_seconds=20)
             error = run.get("error", {})
-            how = error.get("limit") or error.get("code") or run["status"]
+            status = run.get("status", "refused")
+            how = error.get("limit") or error.get("code") or status
             self.found.attacks.setdefault(name, Counter())[how] += 1
-            if run["status"] == "rejected" and name not in bombs.ENDLESS:
+            if how == "internal" or (status == "refused" and not error):
+                self.found.wrong.append(f"{name} was answered with {run}")
+            if status == "rejected" and name not in bombs.ENDLESS:
                 self.found.wrong.append(f"{name} was rejected, so it attacked nothing: {run.get('diagnostics')}")
-            if run["status"] in ("waiting", "running"):
+            if status in ("waiting", "running"):
                 await self._attacker.call("cancel", run_id=run["run_id"])
 
     async def _attackers_token(self) -> str:
@@ -190,35 +193,24 @@ class Soak:
         without our own."""
         await self._gateway.http.close()
         self._gateway.http = aiohttp.ClientSession()
+        # A new one each time: it has one connection, always.
+        store = Client(self._store_url)
+        lasting, clients = await _keys_for_ever(store), await store.send("CLIENT", "LIST", "TYPE", "normal")
         gateway = self._gateway.process.pid
         below = processes.below(gateway)
         links = [link for pid in (gateway, *below) for link in _open_files(pid)]
         # Each has two ends, since the store is a child of the gateway.
-        to_store = 2 * len((await self._store.send("CLIENT", "LIST", "TYPE", "normal")).splitlines())
+        to_store = 2 * len(clients.splitlines())
         known = _sockets()
         sockets = [known.get(link, link) for link in links if link.startswith("socket:")]
+        await store.close()
         return {
             "processes": [f"{pid} {processes.command(pid)[:80]}" for pid in below],
             "sockets": sockets[to_store:],
             "open files": [link for link in links if link.startswith("/") and not link.startswith("/dev")],
             "files": [str(path) for path in self._folder.rglob("*") if path.is_file() and not _KEPT.search(str(path))],
-            "keys": await self._keys_for_ever(),
+            "keys": lasting,
         }
-
-    async def _keys_for_ever(self) -> list[str]:
-        """Runs that are neither ended nor cancelled, and keys without an end that nobody will look for."""
-        names = [name.decode() for name in await self._store.send("KEYS", f"{keys.PREFIX}*")]
-        ttls = await self._store.batch([("PTTL", name) for name in names])
-        lasting = tuple(one for one in keys.LASTING if one != "run:")
-        found = [
-            name
-            for name, ttl in zip(names, ttls, strict=True)
-            if ttl < 0 and not name.removeprefix(keys.PREFIX).startswith(lasting)
-        ]
-        for shard in range(keys.SHARDS):
-            found += [f"alive {one.decode()}" for one in await self._store.send("ZRANGE", keys.alive(shard), 0, -1)]
-        unanchored = await self._store.send("HKEYS", keys.audit_open("default"))
-        return found + [f"audit {one.decode()}" for one in unanchored]
 
     async def _tidied(self, before: dict[str, list[str]]) -> None:
         """Until there is no more than before, or it takes too long."""
@@ -248,6 +240,22 @@ def _open_files(pid: int) -> list[str]:
     return found
 
 
+async def _keys_for_ever(store: Client) -> list[str]:
+    """Runs that are neither ended nor cancelled, and keys without an end that nobody will look for."""
+    names = [name.decode() for name in await store.send("KEYS", f"{keys.PREFIX}*")]
+    ttls = await store.batch([("PTTL", name) for name in names])
+    lasting = tuple(one for one in keys.LASTING if one != "run:")
+    found = [
+        name
+        for name, ttl in zip(names, ttls, strict=True)
+        if ttl < 0 and not name.removeprefix(keys.PREFIX).startswith(lasting)
+    ]
+    for shard in range(keys.SHARDS):
+        found += [f"alive {one.decode()}" for one in await store.send("ZRANGE", keys.alive(shard), 0, -1)]
+    unanchored = await store.send("HKEYS", keys.audit_open("default"))
+    return found + [f"audit {one.decode()}" for one in unanchored]
+
+
 def _sockets() -> dict[str, str]:
     """What the kernel tells of its sockets, by the text that stands for each among a process's files."""
     found: dict[str, str] = {}
@@ -260,16 +268,15 @@ def _sockets() -> dict[str, str]:
 
 async def soak(folder: Path, *, seconds: float, clients: int, seed: int) -> Findings:
     config: dict[str, Any] = {
-        "mcpServers": {"fast": {**live.stdio("fast.py"), "max_concurrency": 64}},
+        "mcpServers": {"fast": live.stdio("fast.py")},
         "agents": {"tester": live.agent("fast"), "attacker": live.agent("fast")},
         "gateway": {"pool_size": 2, "max_active_runs": 2 * clients, "limits": LIMITS},
     }
-    store = Client(Embedded(folder / "gateway" / "data").url)
+    store = Embedded(folder / "gateway" / "data").url
     async with live.replica(folder / "gateway", config) as gateway:
         work = Soak(gateway, store, folder, random.Random(seed))
         await work.run(seconds, clients)
         await gateway.http.close()
-    await store.close()
     return work.found
 
 

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.engine.fairness import Owner
-from gateway.sandbox.places import NOBODY
+from gateway.places import NOBODY
 from gateway.sandbox.process import Process
 from tests.live import Live, agent, live, stdio
 

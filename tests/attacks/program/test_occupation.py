@@ -1,4 +1,4 @@
-"""One agent that asks for everything there is: places for programs, and the queue for them. Others still get in.
+"""One agent that asks for everything there is: places for programs, the queue for them, a server. Others still get in.
 
 phoenix#14784: one `execute` could kill the server. FastMCP has no limits by default (fastmcp#4170).
 """
@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from gateway.config import Limits
+from gateway.config import Limits, ServerConfig, base_environment
 from gateway.errors import Busy
 from gateway.sandbox.pool import ProcessPool
-from tests.live import agent, live
+from gateway.upstream.pool import Upstreams
+from tests.live import agent, live, stdio
 
 PLACES = 8
 ATTACKER, NEIGHBOUR = ("tenant", "attacker"), ("tenant", "neighbour")
@@ -59,6 +60,19 @@ async def test_who_gives_up_waiting_takes_no_place_along(small: ProcessPool, kep
         await (await waiting[number]).kill()
     again = [await small.acquire(ATTACKER) for _ in range(PLACES - 1)]
     assert small.active == len(again)
+
+
+async def test_one_agent_does_not_keep_a_server_to_itself() -> None:
+    config = ServerConfig.model_validate({**stdio("odd.py"), "max_concurrency": 8})
+    upstreams = Upstreams({"odd": config}, base_env=base_environment())
+    await upstreams.start(settle=20)
+    endless = [asyncio.ensure_future(upstreams.call("odd", "slow", {"n": n}, caller=ATTACKER)) for n in range(20)]
+    await asyncio.sleep(0)
+    assert (await upstreams.call("odd", "pid", {}, caller=NEIGHBOUR)).content
+    for one in endless:
+        one.cancel()
+    await asyncio.wait(endless)
+    await upstreams.close()
 
 
 async def test_one_agent_does_not_fill_the_queue(tmp_path: Path) -> None:

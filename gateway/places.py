@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
+from collections.abc import Iterator
 
 from gateway.engine.fairness import Owner, choose
 
 NOBODY: Owner = ("", "")
+Turn = asyncio.Future[None]
 
 
 class Places:
@@ -18,7 +21,8 @@ class Places:
         self._free = count
         self._share = share
         self._taken: Counter[Owner] = Counter()
-        self._waiting: dict[asyncio.Future[None], Owner] = {}
+        self._arrivals = itertools.count()
+        self._waiting: dict[Owner, dict[Turn, int]] = {}
 
     def is_free(self, owner: Owner) -> bool:
         """Whether `take` would not wait."""
@@ -29,12 +33,14 @@ class Places:
         if self.is_free(owner):
             self._take(owner)
             return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[turn] = owner
+        turn: Turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(owner, {})[turn] = next(self._arrivals)
         try:
             await turn
         except asyncio.CancelledError:
-            if self._waiting.pop(turn, None) is None:
+            if turn.cancelled():
+                self._forget(owner, turn)
+            else:
                 self.give_back(owner)
             raise
 
@@ -44,14 +50,23 @@ class Places:
         if not self._taken[owner]:
             del self._taken[owner]
         while chosen := choose(self._due(), 1, [*self._taken.elements()]):
-            turn = chosen[0]
-            self._take(self._waiting.pop(turn))
+            next_owner, turn = chosen[0]
+            self._forget(next_owner, turn)
+            self._take(next_owner)
             turn.set_result(None)
 
-    def _due(self) -> list[tuple[float, Owner, asyncio.Future[None]]]:
-        """Who waits and may have a place, in the order in which they came."""
-        waiting = enumerate(self._waiting.items())
-        return [(at, owner, turn) for at, (turn, owner) in waiting if not turn.done() and self.is_free(owner)]
+    def _due(self) -> Iterator[tuple[float, Owner, tuple[Owner, Turn]]]:
+        """Of each owner who may have a place, who has waited longest."""
+        for owner, queue in self._waiting.items():
+            first = next((turn for turn in queue if not turn.done()), None)
+            if first is not None and self.is_free(owner):
+                yield queue[first], owner, (owner, first)
+
+    def _forget(self, owner: Owner, turn: Turn) -> None:
+        queue = self._waiting[owner]
+        del queue[turn]
+        if not queue:
+            del self._waiting[owner]
 
     def _take(self, owner: Owner) -> None:
         self._free -= 1

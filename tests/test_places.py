@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.sandbox.places import Places
+from gateway.places import Places
 
 ONE, TWO, THREE = ("a", "one"), ("a", "two"), ("b", "three")
 
