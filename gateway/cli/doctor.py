@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,13 @@ def _configuration(config_path: Path, url: str | None) -> list[dict[str, Any]]:
         config = load(config_path)
     except GatewayError as error:
         return [_failed("configuration", error)]
-    told = f"{config_path}: {len(config.servers)} servers, {len(config.agents)} agents"
+    told = f"{config_path}: {_counted(config.servers, 'server')}, {_counted(config.agents, 'agent')}"
     notices = [_check("configuration", True, notice) for notice in config.notices]
     return [_check("configuration", True, told), *notices]
+
+
+def _counted(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}" + "s" * (len(things) != 1)
 
 
 def _gateway(config_path: Path, url: str | None) -> list[dict[str, Any]]:

@@ -23,6 +23,15 @@ class Misused(click.ClickException):
 class Command(click.Command):
     """A command whose errors become a message, and with `--json` a document too."""
 
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
+        as_json = "--json" in args
+        try:
+            return super().make_context(info_name, args, *more, **extra)
+        except click.UsageError as error:
+            if as_json:
+                emit({"error": UsageError(error.format_message()).as_dict()})
+            raise
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)

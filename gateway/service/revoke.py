@@ -141,6 +141,9 @@ class Revoker:
             if not going_on or time.monotonic() > until:
                 break
             await asyncio.sleep(LOOK_SECONDS)
+        if going_on:
+            held = sorted(going_on - {*free})
+            log.warning("after %g s these runs were still being ended: %s", ENDING_SECONDS, ", ".join(held or free))
         return stopped
 
     async def _end(self, run_ids: Iterable[str]) -> None:

@@ -109,3 +109,10 @@ def test_the_console_command_is_the_module(home: Path) -> None:
     program = Path(sys.executable).with_name("gateway")
     told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
     assert told.stdout.startswith("gateway, version ")
+
+
+def test_wrong_usage_is_a_document_too(run: Run) -> None:
+    told = run("runs", "list", "--json", "--limit", "many")
+    assert told.exit_code == 2
+    error = json.loads(told.stdout)["error"]
+    assert error["code"] == "usage" and "many" in error["message"]

@@ -52,7 +52,7 @@ def deno_check(folder: Path, files: Mapping[str, str], *roots: str) -> list[Prob
     _write(folder, files)
     command = [DENO, "check", "--no-config", "--no-lock", "--no-remote", "--quiet", *(roots or files)]
     done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, env={"NO_COLOR": "1", "DENO_DIR": _cache()}
+        command, cwd=folder, capture_output=True, text=True, env={"NO_COLOR": "1", "DENO_DIR": _cache().name}
     )
     problems = []
     for block in re.split(r"^(?=TS\d+ \[ERROR\])", done.stderr, flags=re.MULTILINE):
@@ -99,8 +99,9 @@ def _key(name: str) -> str:
 
 
 @functools.cache
-def _cache() -> str:
-    return tempfile.mkdtemp(prefix="deno-")
+def _cache() -> tempfile.TemporaryDirectory[str]:
+    """Kept until the interpreter ends."""
+    return tempfile.TemporaryDirectory(prefix="deno-")
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
