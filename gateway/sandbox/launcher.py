@@ -201,8 +201,7 @@ class Launcher:
             if child.watched and child.nice < BUSY[-1][1]:
                 computed = cpu_seconds(child.pid) * crowd
                 nice = max((nice for seconds, nice in BUSY if computed > seconds), default=0)
-                if nice > child.nice:
-                    give_way(child.pid, nice)
+                if nice > child.nice and give_way(child.pid, nice):
                     child.nice = nice
 
     def _reap(self) -> None:

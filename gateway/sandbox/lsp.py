@@ -22,7 +22,7 @@ from typing import Any
 import orjson
 
 from gateway.errors import CheckerUnavailable
-from gateway.sandbox.processor import cpu_seconds, give_way, weigh_session
+from gateway.sandbox.processor import cpu_seconds, give_way
 from gateway.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -258,7 +258,6 @@ class LanguageServer:
     def give_way(self) -> None:
         """From now on everybody else comes first."""
         give_way(self.pid, _BEHIND)
-        weigh_session(self.pid, _BEHIND)
 
     def kill(self) -> None:
         """End the process and whatever it started, now."""

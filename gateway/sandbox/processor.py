@@ -12,6 +12,7 @@ from contextlib import suppress
 
 _AUTOGROUP = "/proc/{}/autogroup"
 _NICEST = 19
+_BACK = 10
 
 
 def cpu_seconds(pid: int) -> float:
@@ -22,16 +23,22 @@ def cpu_seconds(pid: int) -> float:
         return 0.0
 
 
-def give_way(pid: int, nice: int) -> None:
-    """Make a process group nicer than this process by `nice`. By a niceness of its own it might gain: a gateway may be
-    nice too, and root may take that back."""
+def stand_back() -> None:
+    """For a process that has just begun a session of its own: where the kernel shares processors among sessions
+    (autogroup), a hundred sessions of programs would leave the gateway's a hundredth."""
+    _weigh("self", _BACK)
+
+
+def give_way(pid: int, nice: int) -> bool:
+    """Whether the process is nicer than this one by `nice` now; if not, ask again. By a niceness of its own it might
+    gain: a gateway may be nice too, and root may take that back. Each process leads a session, and where the kernel
+    shares processors among sessions, niceness counts within one only: the session's is set too."""
     with suppress(OSError):
         os.setpriority(os.PRIO_PGRP, pid, min(os.getpriority(os.PRIO_PROCESS, 0) + nice, _NICEST))
+    return _weigh(str(pid), max(nice, _BACK))
 
 
-def weigh_session(pid: int, nice: int) -> bool:
-    """Set how nice the session that a process leads is, where the kernel shares the processors among sessions
-    (autogroup): a process's own niceness counts within its session only. False when it is to be asked again."""
+def _weigh(pid: str, nice: int) -> bool:
     try:
         with open(_AUTOGROUP.format(pid), "w") as group:
             group.write(str(nice))

@@ -18,16 +18,12 @@ from typing import Any
 
 from gateway.errors import GatewayError
 from gateway.sandbox.launcher import Order
-from gateway.sandbox.processor import weigh_session
 
 log = logging.getLogger(__name__)
 
 _READ_BYTES = 64 * 1024
 _MAX_DESCRIPTORS = 64
 _LEAVE_SECONDS = 5.0
-_BEHIND = 10
-"""How nice the session of all programs is. Where more are dying than there are processors, it is not: the sooner they
-are gone, the better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +72,12 @@ class Starter:
         self._input = b""
         self._handles: deque[int] = deque()
         self._has_handles = True
-        self._dying: set[int] = set()
         self._control, theirs = socket.socketpair()
         with theirs:
             self._launcher = self._launch(theirs)
         self._control.setblocking(False)
         self._loop.add_reader(self._control, self._on_readable)
         self._open = True
-        self._nice = 0
-        self._weigh()
 
     def _launch(self, control: socket.socket) -> subprocess.Popen[bytes]:
         # Isolated from the environment and the current folder; in a session of its own, so that Ctrl-C in the
@@ -121,19 +114,6 @@ class Starter:
         """Kill the process group. `ended` tells when it is reaped."""
         started.kill()
         self._order_for(started, "kill")
-        if not started.ended.done():
-            self._dying.add(started.id)
-            self._weigh()
-
-    def _weigh(self) -> None:
-        """Until all are dead, once there were many."""
-        nice = self._nice
-        if not self._dying:
-            nice = _BEHIND
-        elif len(self._dying) > (os.cpu_count() or 1):
-            nice = 0
-        if nice != self._nice and weigh_session(self._launcher.pid, nice):
-            self._nice = nice
 
     async def close(self) -> None:
         """End the launcher and with it every process that is left."""
@@ -192,8 +172,6 @@ class Starter:
             _settle(started.pid, message["pid"])
             return
         del self._known[started.id]
-        self._dying.discard(started.id)
-        self._weigh()
         code = os.waitstatus_to_exitcode(message["exit"])
         started.end(Exit(code, message["cpu"], message["over"], message["stderr"]))
 

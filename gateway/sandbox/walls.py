@@ -2,7 +2,7 @@
 
 | wall          | what it holds                                                        | where            |
 |---------------|----------------------------------------------------------------------|------------------|
-| process group | own group in a session without a terminal: killed whole              | everywhere       |
+| process group | own session and group: killed whole, no terminal                     | everywhere       |
 | limits        | CPU, data, open files, no core dumps, no file writes beyond stderr   | everywhere       |
 | parent death  | killed with the launcher, even while it spins                        | Linux            |
 | no_new_privs  | no gain through set-uid programs; needed by the next two             | Linux            |
@@ -24,6 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.sandbox import landlock, seccomp
+from gateway.sandbox.processor import stand_back
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -62,7 +63,7 @@ def status() -> tuple[Wall, ...]:
     linux = sys.platform == "linux"
     elsewhere = f"only Linux has it, this is {sys.platform}"
     return (
-        Wall("process group", True, "no terminal; killed as a whole"),
+        Wall("process group", True, "own session; killed as a whole"),
         Wall("limits", True, "CPU, memory, files" if linux else "CPU, files, V8's heap; nothing watches other memory"),
         Wall("parent death", linux, "dies with the gateway, even while it spins" if linux else elsewhere),
         Wall("no_new_privs", linux, "gains no privileges" if linux else elsewhere),
@@ -106,9 +107,8 @@ def put_up(plan: Plan, parent: int, exec_path: int) -> None:
     `exec_path` is the address of the text that names the program it runs next. Order matters: the filter comes last,
     since it takes away what the others need.
     """
-    # The launcher leads a session already. One session for all programs: where the kernel shares the processors among
-    # sessions (autogroup), all of them together get no more than one of the others.
-    os.setpgid(0, 0)
+    os.setsid()
+    stand_back()
     _limit(plan)
     if sys.platform == "linux":
         _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "parent death")

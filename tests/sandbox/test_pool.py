@@ -188,6 +188,10 @@ async def test_a_spinning_program_gives_way_to_all_others(sandbox_dir: Path) -> 
     async with fresh(sandbox_dir) as pool:
         process = await pool.acquire()
         running = asyncio.ensure_future(Talk(process).start(body("while (true) {}")))
+        shared = Path(f"/proc/{process.pid}/autogroup")
+        if shared.exists():
+            # The niceness of its session: the process's own counts only among those of the same session.
+            assert int(shared.read_text().split()[-1]) >= 10
         await until(lambda: os.getpriority(os.PRIO_PROCESS, process.pid) >= 10)
         await process.kill()
         await asyncio.gather(running, return_exceptions=True)

@@ -92,8 +92,7 @@ async def test_programs_run_behind_the_walls(pool: ProcessPool) -> None:
     status = Path(f"/proc/{process.pid}/status").read_text()
     assert "Seccomp:\t2" in status
     assert "NoNewPrivs:\t1" in status
-    assert os.getpgid(process.pid) == process.pid
-    assert os.getsid(process.pid) != os.getsid(0)
+    assert os.getsid(process.pid) == os.getpgid(process.pid) == process.pid
     assert os.getpgid(process.pid) != os.getpgid(0)
     await process.kill()
 
