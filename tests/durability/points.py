@@ -100,12 +100,12 @@ class Points:
                 if fault["nth"] == 0:
                     due.append(fault)
         self._armed = [fault for fault in self._armed if fault["nth"] > 0]
-        for fault in due:
-            say({"fired": fault})
         return due
 
     def now(self, fault: dict[str, Any]) -> None:
-        """The part of a fault that takes no time."""
+        """The part of a fault that takes no time. Each is told just before: two stops that were told together would be
+        followed by one going on."""
+        say({"fired": fault})
         match fault["do"]:
             case "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
