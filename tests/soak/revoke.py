@@ -53,6 +53,7 @@ PROGRAMS = {
 KINDS = ("token", "parent", "agent", "session", "tenant", "all")
 PROCESSES = ("spins", "calls", "in a call", "streams")
 """States that hold a process each."""
+LATE_SECONDS = 2.0
 SETTLES_SECONDS = 15.0
 """No round takes longer to end than this without being a failure."""
 
@@ -67,6 +68,8 @@ class Findings:
     closed: list[float] = field(default_factory=list)
     sent: int = 0
     runs: int = 0
+    late: Counter[str] = field(default_factory=Counter)
+    """Runs that had not ended `LATE_SECONDS` after the revocation, by what they were at."""
     wrong: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
@@ -77,6 +80,7 @@ class Findings:
                 told.append(f"{name}: revoke → last process ended {_ms(self.reaped[pushed])}")
                 told.append(f"{name}: revoke → returned {_ms(self.returned[pushed])}")
         told += [f"revoke → open request answered {_ms(self.closed)}"] if self.closed else []
+        told += [f"not ended after {LATE_SECONDS:g} s: {dict(self.late)}"] if self.late else []
         return told + [f"  {line}" for line in self.wrong[:50]]
 
 
@@ -258,17 +262,25 @@ class Soak:
                     continue
                 self.found.closed.append(one.answered - began)
                 one.run_id = run.get("run_id", "")
-        ids = [one.run_id for one in started if one.run_id.startswith("run_")]
-        last: Counter[str] = Counter()
+        states = {one.run_id: one.state for one in started if one.run_id.startswith("run_")}
+        ids, last, late = [*states], Counter[str](), Counter[str]()
 
         async def ended() -> bool:
             asked = [("HGET", keys.run(run_id), "status") for run_id in ids]
             replies = await self._store.batch(asked)
             last.clear()
             last.update((reply or b"gone").decode() for reply in replies)
+            if not late and time.monotonic() > began + LATE_SECONDS:
+                left = zip(ids, replies, strict=True)
+                late.update(
+                    f"{states[run_id]}, {(status or b'gone').decode()}"
+                    for run_id, status in left
+                    if status != b"revoked"
+                )
             return last.keys() == {"revoked"}
 
         await self._until(ended, lambda: f"{kind}: runs ended as {dict(last)}")
+        self.found.late += late
         if last.keys() != {"revoked"}:
             views = [await self._gates[0].api("GET", f"/runs/{run_id}") for run_id in ids]
             odd = [(run["status"], run.get("error")) for _, run in views if run.get("status") != "revoked"]
