@@ -25,6 +25,7 @@ from gateway.errors import (
 )
 from gateway.model import JSON, Principal, Tool, ToolResult
 from gateway.service.floor import Floor, Job, tool_key
+from gateway.store.sessions import Author
 
 ERROR_NAMES = {"tool_error": "ToolError", "policy_denied": "PolicyError", "upstream_timeout": "TimeoutError"}
 
@@ -213,7 +214,7 @@ async def local(floor: Floor, job: Job, command: Command, epoch: int) -> Mapping
         return {"e": program_error(error)}
 
 
-async def _state(floor: Floor, job: Job, args: Any, by: tuple[str, int]) -> JSON:
+async def _state(floor: Floor, job: Job, args: Any, by: Author) -> JSON:
     match args:
         case {"op": "get", "key": str(key)}:
             return await floor.sessions.get(job.principal.sid, job.session, key)

@@ -142,8 +142,7 @@ class Revoker:
                 break
             await asyncio.sleep(LOOK_SECONDS)
         if going_on:
-            held = sorted(going_on - {*free})
-            log.warning("after %g s these runs were still being ended: %s", ENDING_SECONDS, ", ".join(held or free))
+            log.warning("after %g s these runs were being ended: %s", ENDING_SECONDS, ", ".join(sorted(going_on)))
         return stopped
 
     async def _end(self, run_ids: Iterable[str]) -> None:

@@ -19,7 +19,7 @@ DAY = 86_400
 STATE_KEY_BYTES = 1_024
 WRITERS_SECONDS = 3_600
 """For so long after a run has gone on elsewhere, what its former owner still sends changes no state."""
-Writer = tuple[str, int]
+Author = tuple[str, int]
 """A run, and the epoch in which it is written."""
 
 
@@ -107,7 +107,7 @@ class Sessions:
         raw = await self._client.send("HGET", keys.state(sid, name), key)
         return None if raw is None else orjson.loads(raw)
 
-    async def set(self, sid: str, name: str, key: str, value: JSON, caps: Limits, by: Writer) -> None:
+    async def set(self, sid: str, name: str, key: str, value: JSON, caps: Limits, by: Author) -> None:
         """Keep a value. Raises `UsageError` that names the cap which is in the way, or `StaleWriter`: then nothing has
         changed."""
         if len(key.encode("utf-8", "replace")) > STATE_KEY_BYTES:
@@ -127,11 +127,11 @@ class Sessions:
         if word == b"bytes":
             raise _over(key, f"the session would hold {count} bytes", f"state_mb = {caps.state_mb}", fix)
 
-    async def unset(self, sid: str, name: str, key: str, by: Writer) -> bool:
+    async def unset(self, sid: str, name: str, key: str, by: Author) -> bool:
         """Whether there was a value. Raises `StaleWriter`: then it is still there."""
         return bool((await self._write(sid, name, by, key))[1])
 
-    async def _write(self, sid: str, name: str, by: Writer, *arguments: str | bytes | int) -> tuple[bytes, int]:
+    async def _write(self, sid: str, name: str, by: Author, *arguments: str | bytes | int) -> tuple[bytes, int]:
         word, count = await self._client.run(
             STATE, [keys.state(sid, name), keys.state_writers(sid, name)], [*by, WRITERS_SECONDS, *arguments]
         )

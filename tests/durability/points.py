@@ -9,7 +9,7 @@ A fault is `{"at": label, "when": "before" | "after", "nth": n, "do": action, "m
     kill_deno    kill -9 of every program at work         stop         SIGSTOP of this gateway
     lose         the reply is lost (and the retry's, with `twice`)     cut    every exchange fails, for `ms`
     slow         it takes `ms` longer                     stale        the same append again, with another id or epoch
-    clock        the gateway's clock jumps, to `ms` ahead of the machine's
+    clock        the gateway's clock jumps by `ms`
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Points:
                 for process in tuple(self._pool._active) if self._pool else ():
                     os.kill(process.pid, signal.SIGKILL)
             case "clock":
-                self.shift = fault["ms"]
+                self.shift += fault["ms"]
             case "cut":
                 self._cut_until = time.monotonic() + fault["ms"] / 1000
 

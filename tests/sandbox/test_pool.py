@@ -187,12 +187,14 @@ async def test_a_launcher_that_is_killed_is_replaced(sandbox_dir: Path) -> None:
 async def test_a_spinning_program_gives_way_to_all_others(sandbox_dir: Path) -> None:
     async with fresh(sandbox_dir) as pool:
         process = await pool.acquire()
-        running = asyncio.ensure_future(Talk(process).start(body("while (true) {}")))
         shared = Path(f"/proc/{process.pid}/autogroup")
+        first = _session_nice(shared)
+        running = asyncio.ensure_future(Talk(process).start(body("while (true) {}")))
+        await until(lambda: os.getpriority(os.PRIO_PROCESS, process.pid) >= 10)
         if shared.exists():
             # The niceness of its session: the process's own counts only among those of the same session.
-            assert int(shared.read_text().split()[-1]) >= 10
-        await until(lambda: os.getpriority(os.PRIO_PROCESS, process.pid) >= 10)
+            assert first >= 10
+            await until(lambda: _session_nice(shared) > first)
         await process.kill()
         await asyncio.gather(running, return_exceptions=True)
 
@@ -209,6 +211,10 @@ async def test_a_kill_waits_for_nobody_s_turn(sandbox_dir: Path) -> None:
         finally:
             os.kill(launcher, signal.SIGCONT)
         await process.kill()
+
+
+def _session_nice(shared: Path) -> int:
+    return int(shared.read_text().split()[-1]) if shared.exists() else 0
 
 
 def _state(pid: int) -> str:

@@ -268,7 +268,7 @@ def _sockets() -> dict[str, str]:
 
 async def soak(folder: Path, *, seconds: float, clients: int, seed: int) -> Findings:
     config: dict[str, Any] = {
-        "mcpServers": {"fast": live.stdio("fast.py")},
+        "mcpServers": {"fast": {**live.stdio("fast.py"), "max_concurrency": 64}},
         "agents": {"tester": live.agent("fast"), "attacker": live.agent("fast")},
         "gateway": {"pool_size": 2, "max_active_runs": 2 * clients, "limits": LIMITS},
     }

@@ -54,6 +54,7 @@ KINDS = ("token", "parent", "agent", "session", "tenant", "all")
 PROCESSES = ("spins", "calls", "in a call", "streams")
 """States that hold a process each."""
 LATE_SECONDS = 2.0
+"""What takes longer is told, with what it was at."""
 SETTLES_SECONDS = 15.0
 """No round takes longer to end than this without being a failure."""
 
