@@ -20,7 +20,6 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from gateway import telemetry
-from gateway.clock import now_ms
 from gateway.config import Config
 from gateway.config.changes import diff
 from gateway.config.load import load
@@ -52,6 +51,7 @@ from gateway.service.signin import SignIn
 from gateway.service.tokens import SCOPE, Tokens
 from gateway.store.bus import Bus
 from gateway.store.client import Client
+from gateway.store.clock import StoreClock
 from gateway.store.embedded import Embedded
 from gateway.store.grants import Grants
 from gateway.store.journal import Journal
@@ -179,14 +179,15 @@ async def running(config: Config) -> AsyncIterator[Services]:
         stack.push_async_callback(learner.close)
         publisher = Publisher(learner)
         owner = f"{socket.gethostname()}-{secrets.token_hex(4)}"
-        journal = Journal(client, owner=owner)
+        clock = StoreClock()
+        journal = Journal(client, owner=owner, clock=clock)
         keys = KeyChain.load(config.gateway)
-        audit = auditing(config, keys, client, journal, clock=now_ms, node=owner)
+        audit = auditing(config, keys, client, journal, clock=clock, node=owner)
         drift = Drift(config, Pins(client), Bus(client), record=audit.audit.record, changed=republish)
-        credentials = Credentials(config, Grants(client), keys.credentials, now_ms)
+        credentials = Credentials(config, Grants(client), keys.credentials, clock)
         stack.push_async_callback(credentials.close)
         reached = upstreams(config, keys, credentials.bearer, on_change)
-        floor = _floor(config, client, journal, modules, learner, drift, audit.audit, reached)
+        floor = _floor(config, client, clock, journal, modules, learner, drift, audit.audit, reached)
         telemetry.ACTIVE_RUNS.set_function(lambda: floor.pool.active)
         telemetry.POOL_READY.set_function(lambda: floor.pool.idle)
         services = _services(config, keys, floor, embedded, search, publisher, audit, credentials)
@@ -214,6 +215,7 @@ async def running(config: Config) -> AsyncIterator[Services]:
 def _floor(
     config: Config,
     client: Client,
+    clock: StoreClock,
     journal: Journal,
     modules: Modules,
     learner: Learner,
@@ -224,11 +226,11 @@ def _floor(
     settings, data_dir = config.gateway, config.gateway.data_dir
     return Floor(
         config=config,
-        clock=now_ms,
+        clock=clock,
         client=client,
         bus=Bus(client),
         journal=journal,
-        timers=Timers(client),
+        timers=Timers(client, clock),
         liveness=Liveness(client, Ledger(data_dir / REVOCATIONS)),
         sessions=Sessions(client),
         modules=modules,

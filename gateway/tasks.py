@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Tasks:
@@ -23,6 +25,17 @@ class Tasks:
         self._running.add(task)
         task.add_done_callback(self._ended)
         return task
+
+    async def finish(self, work: Coroutine[Any, Any, T], *, name: str) -> T:
+        """What `work` returns or raises. It goes on to its end if whoever asked is cancelled meanwhile: clients go
+        away, and must not leave things half done."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._running.add(task)
+        try:
+            return await asyncio.shield(task)
+        finally:
+            # What it raises is for whoever asked, while there is somebody.
+            task.add_done_callback(self._running.discard if task.done() else self._ended)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

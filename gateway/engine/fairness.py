@@ -10,9 +10,15 @@ from collections import Counter, deque
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TypeVar
 
+from gateway.model import Principal
+
 _Run = TypeVar("_Run")
 Owner = tuple[Hashable, Hashable]
 """Tenant, and agent of that tenant."""
+
+
+def owner_of(principal: Principal) -> Owner:
+    return principal.tenant, principal.agent
 
 
 def choose(due: Iterable[tuple[float, Owner, _Run]], places: int, at_work: Sequence[Owner] = ()) -> list[_Run]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.engine import policy
 from gateway.engine.canonical import canonical
+from gateway.engine.fairness import owner_of
 from gateway.engine.frames import Command
 from gateway.engine.replay import UNSAFE, tool_class
 from gateway.engine.rules import Approval, Limit
@@ -161,7 +162,7 @@ async def call_tool(
 
     meta = {"mcp-code-gateway/idempotency-key": f"{job.run_id}/{command.cid}"}
     try:
-        owner, caller = job.principal.owner, (job.principal.tenant, job.principal.agent)
+        owner, caller = job.principal.owner, owner_of(job.principal)
         result = await _checked(
             lambda: floor.upstreams.call(
                 server,

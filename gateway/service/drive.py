@@ -146,7 +146,7 @@ class Drive:
             kept = await self.pen.renew()
         except StoreError:
             kept = time.monotonic() < self.pen.writer.lease.expires_at_monotonic
-        if not kept:
+        if not kept and not self._over:
             self.stop(ELSEWHERE)
 
     def nudge(self) -> None:

@@ -51,14 +51,22 @@ async def settle(floor: Floor, drive: Drive, outcome: Outcome) -> RunView:
         fields["continued_as"], before = last["continued_as"], [*before, *blobs]
     drive.pen.write(kind, last, before)
     fields |= {"status": outcome.status.value, "view": _stored(seen)}
-    await drive.pen.flush(fields, pack=outcome.status is RunStatus.WAITING)
+    if outcome.waiting is not None:
+        fields["due"] = due = wake_at(floor, outcome.waiting.until)
+        await drive.pen.flush(fields, pack=True)
+    else:
+        await drive.pen.flush(fields)
     await _anchor(floor, drive, outcome.status)
-    if outcome.status is RunStatus.WAITING:
-        until = outcome.waiting.until if outcome.waiting else None
-        await floor.timers.set(drive.job.run_id, floor.timers.at(FAR_MS if until is None else until - now))
+    if outcome.waiting is not None:
+        await floor.timers.set(drive.job.run_id, due)
     else:
         telemetry.run_ended(outcome.status.value, seen.stats["duration_ms"] / 1000)
     return seen
+
+
+def wake_at(floor: Floor, until: int | None) -> int:
+    """When to look after a run that waits until then, or without end (None)."""
+    return floor.timers.at(FAR_MS if until is None else until - floor.clock())
 
 
 async def _anchor(floor: Floor, drive: Drive, status: RunStatus | None) -> None:

@@ -50,7 +50,7 @@ async def write(
         entries,
         tenant=principal.tenant,
         now=now,
-        look_at=floor.timers.at(2 * LEASE_MS),
+        look_at=floor.timers.at(LEASE_MS),
         first=[Liveness.check(principal.chain), *touch, *first],
     )
     floor.audit.opened(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from gateway import telemetry
 from gateway.engine import program
-from gateway.engine.fairness import Owner
+from gateway.engine.fairness import owner_of
 from gateway.engine.program import Program
 from gateway.errors import Busy, UsageError
 from gateway.model import JSON, Entry, Principal, RunStatus
@@ -43,7 +43,7 @@ class Opening:
         others then."""
         settings, drives = self._floor.config.gateway, self._runner.drives.values()
         free = settings.max_active_runs + settings.max_queued_runs - len(drives)
-        if sum(_owner(one.job.principal) == _owner(principal) for one in drives) >= SHARE * free:
+        if sum(owner_of(one.job.principal) == owner_of(principal) for one in drives) >= SHARE * free:
             raise Busy("The gateway has as many runs as it may.", fix="Try again shortly.")
 
     async def check_session(self, principal: Principal, name: str) -> None:
@@ -85,7 +85,7 @@ class Opening:
         module = published.module
         with telemetry.CHECK_SECONDS.time():
             await self._floor.checker.load(module.hash, module.text)
-            found = await self._floor.checker.check(parsed, module.hash, _owner(principal))
+            found = await self._floor.checker.check(parsed, module.hash, owner_of(principal))
         return CheckResult(found.diagnostics, (*parsed.warnings, *found.warnings))
 
     async def open(
@@ -101,8 +101,20 @@ class Opening:
         """Write the run and drive it. `begin` are the `seed` and further fields of its `started` entry, `prefix`
         entries that come after that, `first` commands whose effect has to be durable before, `ahead` a process that
         has loaded the program. Raises `StoreUnavailable`."""
-        await self._floor.modules.put(job.module.hash, job.module.as_json())
+        work = self._open(job, code, begin, prefix, first, ahead)
+        return await self._runner.finish(work, name=f"open {job.run_id}")
+
+    async def _open(
+        self,
+        job: Job,
+        code: str,
+        begin: Mapping[str, JSON],
+        prefix: Sequence[legs.Said],
+        first: Sequence[Command],
+        ahead: Ahead | None,
+    ) -> Drive:
         async with self._runner.ahead(ahead, begin["seed"], job):
+            await self._floor.modules.put(job.module.hash, job.module.as_json())
             writer, alive = await legs.write(self._floor, job, code, begin, prefix=prefix, first=first)
         drive = self._runner.launch(job, writer, ahead)
         if not alive:
@@ -125,10 +137,6 @@ class Opening:
         await self._floor.journal.expire(job.run_id, kept)
         telemetry.run_ended(RunStatus.REJECTED.value, stats["duration_ms"] / 1000)
         return view
-
-
-def _owner(principal: Principal) -> Owner:
-    return principal.tenant, principal.agent
 
 
 def new_run_id(principal: Principal) -> str:

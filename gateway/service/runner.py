@@ -51,6 +51,8 @@ class Runner:
         self.drives: dict[str, Drive] = {}
         self._ahead: dict[Process, Chain] = {}
         self._waker = Waker(floor, self.drives, self._resume_safely)
+        self.finish = self._tasks.finish
+        """Whoever holds a run's lease must not be cancelled with a client: nobody would drive the run until it ends."""
 
     async def start(self) -> None:
         liveness = self._floor.liveness
@@ -84,14 +86,18 @@ class Runner:
     @asynccontextmanager
     async def ahead(self, ahead: Ahead | None, seed: str, job: Job) -> AsyncIterator[None]:
         """Meanwhile a process that has loaded the program runs ahead of its drive, which finds it dead if its token was
-        shut off. Nothing that it asks for is done before."""
+        shut off. Nothing that it asks for is done before. The process is the drive's then, or is discarded."""
         if ahead is None:
             yield
             return
+        ahead.taken = True
         self._ahead[ahead.process] = job.principal.chain
         try:
             await ahead.go(seed, job.created_at)
             yield
+        except BaseException:
+            self._floor.pool.discard(ahead.process)
+            raise
         finally:
             del self._ahead[ahead.process]
 
@@ -173,6 +179,9 @@ class Runner:
     async def post(self, run_id: str, record: Mapping[str, str], message: Mapping[str, JSON]) -> None:
         """Post a message for a run with this record: its owner takes it in, or, when it sleeps, it is woken. Raises
         `StoreError`: then it may be posted or not."""
+        await self.finish(self._post(run_id, record, message), name=f"mail for {run_id}")
+
+    async def _post(self, run_id: str, record: Mapping[str, str], message: Mapping[str, JSON]) -> None:
         lock = self._resuming.setdefault(run_id, asyncio.Lock())
         async with lock:
             asleep = record["status"] == RunStatus.WAITING and record["lease_until"] == "0"
@@ -188,7 +197,7 @@ class Runner:
         job = await self.job(run_id, record, _nobody(record))
         async with loading(self._floor, job) as ahead:
             # If we die with it, somebody is to look soon, and not when its next wait would have ended.
-            look = self._floor.timers.setting(run_id, self._floor.timers.at(2 * LEASE_MS))
+            look = self._floor.timers.by(run_id, self._floor.timers.at(LEASE_MS))
             claim = await self._floor.journal.ask(run_id, [self._floor.journal.post(run_id, message), look])
             if claim.is_held:
                 await self._floor.bus.say("inbox", run_id)
@@ -211,6 +220,9 @@ class Runner:
 
     async def end(self, run_id: str, outcome: Outcome) -> bool:
         """End a run that is not at work here. False when another replica holds it, or it has ended."""
+        return await self.finish(self._end(run_id, outcome), name=f"end {run_id}")
+
+    async def _end(self, run_id: str, outcome: Outcome) -> bool:
         writer = await self._floor.journal.claim(run_id)
         if writer is None:
             return False
@@ -266,11 +278,11 @@ class Runner:
 
     async def _sleep_on(self, drive: Drive) -> None:
         """Nothing has come for a run that sleeps: give it back, to be looked at when its next wait ends."""
-        await drive.pen.flush({"lease_until": 0})
-        await drive.drop_mail()
         untils = [call.until for call in drive.pen.history.open_calls() if call.until is not None]
-        delay = min(untils) - self._floor.clock() if untils else ending.FAR_MS
-        await self._floor.timers.set(drive.job.run_id, self._floor.timers.at(delay))
+        due = ending.wake_at(self._floor, min(untils, default=None))
+        await drive.pen.flush({"lease_until": 0, "due": due})
+        await drive.drop_mail()
+        await self._floor.timers.set(drive.job.run_id, due)
         await drive.close()
 
     async def _requeue(self, run_id: str) -> None:
@@ -283,7 +295,7 @@ class Runner:
                 await self._begin_next(job, await self._principal(record))
             await ending.retire(self._floor, run_id, job.links, goes_on="continued_as" in record)
         else:
-            await self._floor.timers.set(run_id, int(record["lease_until"]) + 1)
+            await self._floor.timers.look_by({run_id: int(record["lease_until"]) + 1})
 
     async def _principal(self, record: Mapping[str, str]) -> Principal:
         """Who a run acts as; nobody, if its token is dead."""
@@ -311,11 +323,6 @@ class Runner:
             for drive in drives:
                 # In case an announcement was lost.
                 drive.nudge()
-            look = self._floor.timers.at(2 * LEASE_MS)
-            try:
-                await self._floor.timers.set_many({drive.job.run_id: look for drive in drives})
-            except StoreError as error:
-                log.warning("the queue could not be written: %s", error)
 
     async def _hear(self) -> None:
         """What other replicas say. What is missed meanwhile is found by the loops beside this one."""

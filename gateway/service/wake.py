@@ -96,8 +96,8 @@ class Waker:
         self._stale_at = time.monotonic() + LOOK_SECONDS
 
     async def sweep(self) -> None:
-        """Go through the index of runs, a page at a time, and put back what is alive and in no queue: the queue lies in
-        other slots of the store than the runs, and may have lost what they have not."""
+        """Go through the index of runs, a page at a time, and see that each that is alive is looked after in time: the
+        queue lies in other slots of the store than the runs, and may have lost what they have not."""
         first = dict.fromkeys((agent.tenant for agent in self._floor.config.agents.values()), 0)
         while True:
             await asyncio.sleep(SWEEP_SECONDS * random.uniform(0.8, 1.2))
@@ -110,7 +110,6 @@ class Waker:
     async def _sweep_page(self, tenant: str, first: int) -> int:
         """Returns where the next page begins."""
         run_ids = await self._floor.journal.listed(tenant, first, SWEPT_AT_ONCE)
-        alive = await self._floor.journal.alive(run_ids)
-        if found := await self._floor.timers.add_missing(alive):
-            log.warning("%d runs were in no queue; they are looked after now", found)
+        if found := await self._floor.timers.look_by(await self._floor.journal.due(run_ids)):
+            log.warning("the queue had lost %d runs, or would have woken them too late; they are in it again", found)
         return first + SWEPT_AT_ONCE if len(run_ids) == SWEPT_AT_ONCE else 0

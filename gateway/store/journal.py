@@ -18,6 +18,7 @@ from gateway.errors import NotFound, StaleWriter, StoreCorrupt
 from gateway.model import JSON, Entry, Lease
 from gateway.store import keys
 from gateway.store.client import Client, Command
+from gateway.store.clock import StoreClock
 from gateway.store.scripts import APPEND, CLAIM, OPEN, PACK, RENEW
 
 LEASE_MS = 10_000
@@ -66,6 +67,11 @@ class Claim:
     replies: list[Any]
 
     @property
+    def told_ms(self) -> int | None:
+        """The store's clock at the claim, if the run is ours now."""
+        return int(self.replies[0][2]) if self.replies[0][0] == b"ok" else None
+
+    @property
     def is_held(self) -> bool:
         """Whether somebody else is the owner."""
         held: bool = self.replies[0][0] == b"held"
@@ -73,11 +79,12 @@ class Claim:
 
 
 class Journal:
-    """All runs of the store. `owner` names this replica in leases."""
+    """All runs of the store. `owner` names this replica in leases; `clock` hears what time the store has."""
 
-    def __init__(self, client: Client, *, owner: str) -> None:
+    def __init__(self, client: Client, *, owner: str, clock: StoreClock | None = None) -> None:
         self._client = client
         self._owner = owner
+        self._clock = clock or StoreClock()
 
     async def open(
         self,
@@ -131,7 +138,11 @@ class Journal:
                 ("LRANGE", keys.inbox(run_id), 0, -1),
             ]
         )
-        return Claim(run_id, asked, replies[len(first) :])
+        claim = Claim(run_id, asked, replies[len(first) :])
+        if claim.told_ms is not None:
+            # Who finds a run due by the store's clock and takes it may not find it early by its own.
+            self._clock.heard(claim.told_ms, asked)
+        return claim
 
     def taken(self, claim: Claim) -> Writer | None:
         """See `claim`."""
@@ -278,10 +289,16 @@ class Journal:
         found = await self._client.send("ZRANGE", keys.runs(tenant), first, first + count - 1)
         return [run_id.decode() for run_id in found]
 
-    async def alive(self, run_ids: Sequence[str]) -> list[str]:
-        """Those that have not ended."""
-        raw = await self._client.batch([("HGET", keys.run(run_id), "status") for run_id in run_ids]) if run_ids else []
-        return [run_id for run_id, status in zip(run_ids, raw, strict=True) if status in (b"running", b"waiting")]
+    async def due(self, run_ids: Sequence[str]) -> dict[str, int]:
+        """Of those that have not ended, when somebody should look after each at the latest (ms, store's clock): when it
+        is to be woken, now if nobody drives it, or a lease after the lease that somebody has."""
+        asked = [("HMGET", keys.run(run_id), "status", "lease_until", "due") for run_id in run_ids]
+        raw = await self._client.batch(asked) if asked else []
+        return {
+            run_id: int(lease) + LEASE_MS if int(lease) else int(due or 0) * (status == b"waiting")
+            for run_id, (status, lease, due) in zip(run_ids, raw, strict=True)
+            if status in (b"running", b"waiting")
+        }
 
     async def expire(self, run_id: str, seconds: int, *, record: bool = True) -> None:
         """Give an ended run its remaining time to live; without `record`, all but its record."""

@@ -1,18 +1,22 @@
 """What wakes and repairs runs: for each run that has not ended, the time from which somebody should look after it.
-These are hints in slots of their own, by the store's clock; `service/sweep.py` repairs them from the runs."""
+
+These are hints in slots of their own, by the store's clock; the sweeper (`service/wake.py`) repairs them from the runs.
+A look that comes too early costs little and one that comes too late may cost hours, so whoever does not own a run only
+ever lets somebody look earlier. The owner of one that falls asleep says when it is to be woken."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from gateway.store import keys
 from gateway.store.client import Client, Command
+from gateway.store.clock import StoreClock
 from gateway.store.scripts import DUE, TAKE
 
-HIDDEN_MS = 30_000
-"""How long a run that was taken from the queue stays hidden from other replicas."""
+HIDDEN_MS = 10_000
+"""How long a run that was taken from the queue stays hidden from other replicas: as long as a lease."""
 SEEN_AT_ONCE = 10_000
 """Due runs of a shard that one look takes into account."""
 
@@ -23,34 +27,27 @@ Due = tuple[float, str]
 class Timers:
     """`shift_ms` moves the store's clock, as far as this queue goes: for tests of long sleeps."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, clock: StoreClock) -> None:
         self.shift_ms = 0
         self._client = client
-        self._ahead = 0.0
-        """What the store's clock is ahead of our monotonic one (ms), by its last answer."""
+        self._clock = clock
 
     def at(self, delay_ms: int) -> int:
-        """The time in so many ms, by the store's clock: those of the gateways may differ, and jump."""
-        return round(time.monotonic() * 1000 + self._ahead) + self.shift_ms + max(delay_ms, 0)
+        """The time in so many ms, by the store's clock."""
+        return self._clock() + self.shift_ms + max(delay_ms, 0)
 
     async def set(self, run_id: str, at_ms: int) -> None:
-        """Look after `run_id` from `at_ms` (store's clock, ms since the epoch) on."""
-        await self._client.send(*self.setting(run_id, at_ms))
+        """Look after `run_id` from `at_ms` (store's clock, ms since the epoch) on: for who has just let go of it."""
+        await self._client.send("ZADD", keys.alive(keys.shard(run_id)), at_ms, run_id)
 
     @staticmethod
-    def setting(run_id: str, at_ms: int) -> Command:
-        """The command of `set`, to be sent along with others."""
-        return ("ZADD", keys.alive(keys.shard(run_id)), at_ms, run_id)
+    def by(run_id: str, at_ms: int) -> Command:
+        """The command that lets somebody look after `run_id` at `at_ms` at the latest. It answers 1 if that is news."""
+        return ("ZADD", keys.alive(keys.shard(run_id)), "LT", "CH", at_ms, run_id)
 
-    async def set_many(self, due: Mapping[str, int]) -> None:
-        if due:
-            await self._client.batch([("ZADD", keys.alive(keys.shard(r)), at, r) for r, at in due.items()])
-
-    async def add_missing(self, run_ids: Iterable[str]) -> int:
-        """Let somebody look now after those that are in no queue. Returns how many there were."""
-        now = self.at(0)
-        adds = [("ZADD", keys.alive(keys.shard(run_id)), "NX", now, run_id) for run_id in run_ids]
-        return sum(await self._client.batch(adds)) if adds else 0
+    async def look_by(self, latest: Mapping[str, int]) -> int:
+        """Let somebody look after each run at its time at the latest. Returns for how many that is news."""
+        return sum(await self._client.batch([self.by(run_id, at) for run_id, at in latest.items()])) if latest else 0
 
     async def drop(self, run_id: str) -> None:
         await self._client.send("ZREM", keys.alive(keys.shard(run_id)), run_id)
@@ -60,8 +57,9 @@ class Timers:
         looks = [
             self._client.call(DUE, [keys.alive(shard)], [SEEN_AT_ONCE, self.shift_ms]) for shard in range(keys.SHARDS)
         ]
+        asked = time.monotonic()
         (seconds, micros), *shards = await self._client.batch([("TIME",), *looks])
-        self._ahead = int(seconds) * 1000 + int(micros) / 1000 - time.monotonic() * 1000
+        self._clock.heard(int(seconds) * 1000 + int(micros) / 1000, asked)
         found = chain.from_iterable(shards)
         return [(float(score), run_id.decode()) for run_id, score in zip(found, found, strict=True)]
 

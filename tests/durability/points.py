@@ -9,7 +9,7 @@ A fault is `{"at": label, "when": "before" | "after", "nth": n, "do": action, "m
     kill_deno    kill -9 of every program at work         stop         SIGSTOP of this gateway
     lose         the reply is lost (and the retry's, with `twice`)     cut    every exchange fails, for `ms`
     slow         it takes `ms` longer                     stale        the same append again, with another id or epoch
-    clock        the gateway's clock jumps by `ms`
+    clock        what the gateway takes for the store's clock jumps by `ms`, until it hears the store again
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from typing import Any
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from gateway import app, clock
 from gateway.sandbox.pool import ProcessPool
 from gateway.service.talk import Talk
 from gateway.store.client import Client
+from gateway.store.clock import StoreClock
 from gateway.store.scripts import APPEND, CLAIM, DUE, OPEN, PACK, RENEW, TAKE
 from gateway.upstream.pool import Upstreams
 
@@ -79,7 +79,7 @@ class Points:
 
     def __init__(self, store_url: str) -> None:
         self.store_url = store_url
-        self.shift = 0
+        self._clocks: list[StoreClock] = []
         self._armed: list[dict[str, Any]] = []
         self._cut_until = 0.0
         self._pool: ProcessPool | None = None
@@ -117,7 +117,8 @@ class Points:
                 for process in tuple(self._pool._active) if self._pool else ():
                     os.kill(process.pid, signal.SIGKILL)
             case "clock":
-                self.shift += fault["ms"]
+                for clock in self._clocks:
+                    clock.heard(clock() + fault["ms"], time.monotonic())
             case "cut":
                 self._cut_until = time.monotonic() + fault["ms"] / 1000
 
@@ -139,8 +140,8 @@ class Points:
 
     def lay(self) -> None:
         """Around the boundaries of a gateway that is about to start in this process."""
-        vars(app)["now_ms"] = lambda: clock.now_ms() + self.shift
         self._around_store()
+        self._around_clock()
         self._around_upstreams()
         self._around_programs()
 
@@ -167,6 +168,15 @@ class Points:
             return replies
 
         replace(Client, "_exchange", troubled)
+
+    def _around_clock(self) -> None:
+        begin = StoreClock.__init__
+
+        def known(clock: StoreClock) -> None:
+            begin(clock)
+            self._clocks.append(clock)
+
+        replace(StoreClock, "__init__", known)
 
     def _around_upstreams(self) -> None:
         call = Upstreams.call

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 
 from gateway.errors import ProcessDied, StoreUnavailable
+from gateway.service import runner
 from gateway.service.talk import Talk
 from gateway.service.work import SENDS, Work
-from gateway.store import keys
+from gateway.store import clock, keys
+from gateway.store.client import Client
+from gateway.store.timers import Timers
+from tests.durability.points import labels
 from tests.durability.scene import Scene
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -174,6 +180,83 @@ async def test_a_call_that_is_late_after_its_check_is_checked_again(
     run = await scene.gateway.execute(f"return (await {ACT}).got")
     assert (run["status"], run.get("result")) == ("completed", "l/s"), run
     assert scene.sends(run, "act") == 1
+
+
+async def gone_at(monkeypatch: pytest.MonkeyPatch, label: str, when: str, request: Coroutine[Any, Any, Any]) -> None:
+    """What a client asked for, when the client goes away before or after the store has got what `label` is about."""
+    exchange, task = Client._exchange, asyncio.get_running_loop().create_task(request)
+
+    async def watched(client: Client, pool: Any, commands: Any) -> list[Any]:
+        found = label in labels(commands)
+        if found and when == "before":
+            task.cancel()
+            await asyncio.wait([task])
+        replies = await exchange(client, pool, commands)
+        if found and when == "after":
+            task.cancel()
+            await asyncio.wait([task])
+        return replies
+
+    monkeypatch.setattr(Client, "_exchange", watched)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_client_that_goes_away_while_its_run_begins_loses_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    runs, principal = scene.gateway.services.runs, await scene.gateway.principal()
+    code = f"return (await {ACT}).got"
+    await gone_at(monkeypatch, "open", when, runs.execute(principal, code, session=f"gone-{when}"))
+    await scene.until(lambda: runs.list(principal, session=f"gone-{when}"))
+    [run] = await runs.list(principal, session=f"gone-{when}")
+    done = await scene.settled(run.as_dict())
+    assert (done["status"], done.get("result")) == ("completed", "l/s"), done
+    assert done["stats"]["replays"] == 0, "it was left for others to find"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_client_that_goes_away_while_it_wakes_a_run_has_woken_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    run = await scene.gateway.execute('return await waitFor("go")')
+    runs, principal = scene.gateway.services.runs, await scene.gateway.principal()
+    await gone_at(monkeypatch, "claim", when, runs.signal(principal, run["run_id"], "go", 7))
+
+    async def ended() -> bool:
+        return await scene.status(run["run_id"]) == ["completed"]
+
+    await scene.until(ended)
+    epoch = await scene.client.send("HGET", keys.run(run["run_id"]), "epoch")
+    assert epoch == b"2", "it was left for others to find"
+
+
+async def test_leases_that_are_kept_do_not_hold_runs_that_fell_asleep(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, principal = scene.gateway.services.runs, await scene.gateway.principal()
+    # All the time, so that some renewal is always under way.
+    monkeypatch.setattr(runner, "LEASE_MS", 1)
+    keeping = asyncio.get_running_loop().create_task(scene.gateway.services.runner._keep_leases())
+    asleep = [await scene.gateway.execute('return await waitFor("go")') for _ in range(20)]
+    keeping.cancel()
+    for run in asleep:
+        assert await scene.client.send("HGET", keys.run(run["run_id"]), "lease_until") == b"0"
+        await runs.signal(principal, run["run_id"], "go", 7)
+    for run in asleep:
+        assert (await scene.settled(run))["result"] == 7
+
+
+async def test_a_replica_whose_own_clock_is_wrong_wakes_runs_when_the_others_would(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "now_ms", lambda: 1_000_000)
+    wrong = clock.StoreClock()
+    assert wrong() < 10_000_000
+    await Timers(scene.client, wrong).due()
+    assert abs(wrong() - scene.gateway.services.floor.clock()) < 1_000
 
 
 async def test_no_wait_ends_early_when_the_clock_goes_back(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,12 +97,19 @@ async def test_what_is_in_no_queue_is_put_back(scene: Scene, later: Any) -> None
     await scene.until(lambda: all_done(scene, [run_id]))
 
 
+async def test_what_would_be_woken_too_late_is_woken_in_time(scene: Scene, later: Any) -> None:
+    run_id = await asleep(scene)
+    await scene.client.send("ZADD", keys.alive(keys.shard(run_id)), 10**15, run_id)
+    later(31 * DAY)
+    await scene.until(lambda: all_done(scene, [run_id]))
+
+
 async def test_two_replicas_take_each_due_run_once(scene: Scene) -> None:
     timers, queue = scene.gateway.services.floor.timers, [f"run_ffffffff{number:04d}" for number in range(50)]
     # As if nobody else looked: these are no runs.
     timers.shift_ms = -DAY
     try:
-        await timers.set_many(dict.fromkeys(queue, timers.at(0) - 1))
+        await timers.look_by(dict.fromkeys(queue, timers.at(0) - 1))
         taken = await asyncio.gather(*(timers.take(queue) for _ in range(2)))
         assert sorted([*taken[0], *taken[1]]) == queue
         assert not {run_id for _, run_id in await timers.due()} & set(queue)

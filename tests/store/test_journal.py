@@ -65,6 +65,15 @@ async def test_a_run_is_claimed_by_one_when_its_lease_has_run_out(client: Client
     assert [writer is not None for writer in both].count(True) == 1
 
 
+async def test_a_lease_that_was_given_back_is_not_kept_by_a_renewal_that_comes_late(client: Client) -> None:
+    first, second = Journal(client, owner="a"), Journal(client, owner="b")
+    writer = await opened(first)
+    assert await first.renew(writer)
+    await first.append(writer, [entry(1)], {"status": "waiting", "lease_until": 0})
+    assert not await first.renew(writer)
+    assert await second.claim("run_1") is not None
+
+
 async def test_a_stale_epoch_is_refused_and_nothing_is_written(client: Client) -> None:
     first, second = Journal(client, owner="a"), Journal(client, owner="b")
     old = await opened(first)

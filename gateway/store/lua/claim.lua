@@ -1,7 +1,7 @@
 -- Takes the right to write a run: when nobody holds it, or the holder's lease has run out by the store's clock.
 -- KEYS: 1 run record
 -- ARGV: 1 owner, 2 lease in ms
--- Returns {'ok', epoch} | {'held', lease_until} | {'ended', status} | {'gone', ''}
+-- Returns {'ok', epoch, the time in ms} | {'held', lease_until} | {'ended', status} | {'gone', ''}
 local rec = redis.call('HMGET', KEYS[1], 'status', 'owner', 'lease_until')
 if not rec[1] then return {'gone', ''} end
 if rec[1] ~= 'running' and rec[1] ~= 'waiting' then return {'ended', rec[1]} end
@@ -10,4 +10,4 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 if tonumber(rec[3]) > now then return {'held', rec[3]} end
 local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'lease_until', now + ARGV[2])
-return {'ok', tostring(epoch)}
+return {'ok', tostring(epoch), tostring(now)}
