@@ -85,9 +85,8 @@ class Drive:
         return int(self._talk.active_seconds * 1000)
 
     def listen(self, listener: Callable[[Progress], None]) -> Callable[[], None]:
-        """Call `listener` with each progress report of the program; returns how to stop that."""
-        self._talk.listeners.append(listener)
-        return lambda: self._talk.listeners.remove(listener)
+        """See `Talk.listen`."""
+        return self._talk.listen(listener)
 
     def waiting(self) -> Waiting | None:
         """What the run waits for, if somebody has to act or its process is given up; None while it is at work, or has

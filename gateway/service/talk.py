@@ -93,7 +93,8 @@ class Talk:
         self._active = 0.0
         self._frames = 0
         self.trace = Trace()
-        self.listeners: list[Callable[[Progress], None]] = []
+        self._listeners: list[Callable[[Progress], None]] = []
+        self._progress: Progress | None = None
 
     @property
     def is_open(self) -> bool:
@@ -108,6 +109,14 @@ class Talk:
     def active_seconds(self) -> float:
         """Wall-clock time with a process, all processes of this drive together."""
         return self._active + (time.monotonic() - self._since if self._process else 0.0)
+
+    def listen(self, listener: Callable[[Progress], None]) -> Callable[[], None]:
+        """Call `listener` with the last progress report of the program, if there is one, and each that comes; returns
+        how to stop that."""
+        self._listeners.append(listener)
+        if self._progress is not None:
+            listener(self._progress)
+        return lambda: self._listeners.remove(listener)
 
     async def open(self, seed: str, now: int, replayed: int, recorded: Sequence[tuple[Done, ...]]) -> Turn:
         """A fresh process from the pool, started on the program. Returns its first turn. Commands up to `replayed` are
@@ -181,7 +190,8 @@ class Talk:
                 case Log(level, text):
                     self.trace.log(level, text, self._floor.config.gateway.limits.run_log_kb * 1024)
                 case Progress() as progress:
-                    for listener in self.listeners:
+                    self._progress = progress
+                    for listener in self._listeners:
                         listener(progress)
                 case Emit(block):
                     self.trace.emitted.append(block)

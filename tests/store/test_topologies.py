@@ -57,7 +57,7 @@ async def test_a_failover_loses_no_run_that_sleeps(tmp_path: Path) -> None:
     async with sentinels(tmp_path) as (url, master), live(tmp_path, config(url)) as gateway:
         await works(gateway)
         asleep = await gateway.execute('return await waitFor("go")')
-        await master.send("WAIT", 1, 5_000)
+        await master.copied()
         await master.kill()
 
         async def promoted() -> bool:

@@ -51,6 +51,14 @@ class Node:
     async def send(self, *command: Any) -> Any:
         return await self.client.execute_command(*command)  # type: ignore[no-untyped-call]
 
+    async def copied(self) -> None:
+        """Until a replica has all that was written so far."""
+        # WAIT speaks of what its own connection wrote last.
+        pipe = self.client.pipeline(transaction=False)
+        pipe.set("last", 1)
+        pipe.wait(1, 30_000)
+        assert await pipe.execute() == [True, 1]
+
     async def kill(self) -> None:
         self.process.kill()
         await self.process.wait()
