@@ -229,6 +229,8 @@ class World:
     def _config(upstream: Upstream) -> dict[str, Any]:
         server = {"url": upstream.url, "learn": False}
         settings = {"public_url": "http://gateway.test", "log_level": "error", "max_active_runs": 24, "walls": "off"}
+        # Each program has a session of its own, all of them of one token.
+        settings["max_sessions"] = 1_000_000
         return {"mcpServers": {"rec": server}, "agents": {"tester": agent("rec")}, "gateway": settings}
 
     def oracle_calls(self) -> list[dict[str, Any]]:
