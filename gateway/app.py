@@ -42,6 +42,7 @@ from gateway.service.floor import Floor
 from gateway.service.getting_in import GettingIn
 from gateway.service.keys import KeyDesk
 from gateway.service.learn import Learner
+from gateway.service.listed import Listed
 from gateway.service.publish import Publisher
 from gateway.service.revoke import Revoker
 from gateway.service.runner import Runner
@@ -161,7 +162,6 @@ async def running(config: Config) -> AsyncIterator[Services]:
         stack.push_async_callback(client.close)
         await client.send("PING")
         modules, search = Modules(client), Search()
-
         publishing = asyncio.Lock()
 
         async def republish() -> None:
@@ -173,9 +173,10 @@ async def running(config: Config) -> AsyncIterator[Services]:
         async def on_change(catalog: Catalog) -> None:
             await learner.recall(catalog)
             await floor.drift.compare(catalog)
+            await listed.keep(catalog, floor.config.servers)
             await republish()
 
-        learner = Learner(config, modules, republish)
+        learner, listed = Learner(config, modules, republish), Listed(modules)
         stack.push_async_callback(learner.close)
         publisher = Publisher(learner)
         owner = f"{socket.gethostname()}-{secrets.token_hex(4)}"
@@ -195,7 +196,7 @@ async def running(config: Config) -> AsyncIterator[Services]:
         stack.push_async_callback(floor.pool.close)
         stack.push_async_callback(floor.upstreams.close)
         # Not a TaskGroup: what cannot start says so itself, not in an ExceptionGroup.
-        parts = (floor.checker.start(), floor.pool.start(), floor.upstreams.start())
+        parts = (floor.checker.start(), floor.pool.start(), floor.upstreams.start(await listed.recall(config.servers)))
         for problem in await asyncio.gather(*parts, return_exceptions=True):
             if problem is not None:
                 raise problem

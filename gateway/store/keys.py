@@ -136,6 +136,11 @@ def observed(pin: str) -> str:
     return f"{PREFIX}observed:{pin}"
 
 
+def listed(digest: str) -> str:
+    """String: the tools that the server of this name and endpoint listed last. TTL 90 days, renewed."""
+    return f"{PREFIX}listed:{digest}"
+
+
 def pins(server: str) -> str:
     """Hash: tool → the definition of it that is approved, as hashes (JSON). Lasts: what a server may change unnoticed
     while it is away, or out of the configuration, would be the way around it."""

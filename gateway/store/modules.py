@@ -1,4 +1,4 @@
-"""What replicas share about generated modules and learnt result types."""
+"""What replicas share about generated modules, learnt result types, and tools that were listed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ RENEW_SECONDS = 86_400
 """How long one use of a module is as good as another one."""
 MODULES_KNOWN = 64
 OBSERVED_TTL = 90 * 86_400
+LISTED_TTL = 90 * 86_400
 
 
 class Modules:
@@ -51,6 +52,15 @@ class Modules:
         self._known[digest] = time.monotonic(), runtime
         if len(self._known) > MODULES_KNOWN:
             del self._known[next(iter(self._known))]
+
+    async def put_listed(self, digest: str, listing: JSON) -> None:
+        await self._client.send("SET", keys.listed(digest), zlib.compress(orjson.dumps(listing), 1), "EX", LISTED_TTL)
+
+    async def listed(self, digests: list[str]) -> dict[str, JSON]:
+        """The listings that are kept, of these."""
+        asked = [("GETEX", keys.listed(digest), "EX", LISTED_TTL) for digest in digests]
+        raw = await self._client.batch(asked) if asked else []
+        return {d: orjson.loads(zlib.decompress(one)) for d, one in zip(digests, raw, strict=True) if one is not None}
 
     async def put_observed(self, pin: str, shape: JSON) -> None:
         await self._client.send("SET", keys.observed(pin), orjson.dumps(shape), "EX", OBSERVED_TTL)

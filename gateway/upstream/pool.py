@@ -11,7 +11,7 @@ from gateway.config import ServerConfig
 from gateway.engine.fairness import Owner
 from gateway.engine.scrub import Scrubber
 from gateway.errors import UnknownTool
-from gateway.model import JSON, Catalog, ServerStatus, ToolResult
+from gateway.model import JSON, Catalog, ServerStatus, ServerTools, ToolResult
 from gateway.places import NOBODY
 from gateway.tasks import Tasks
 from gateway.upstream.calls import Calls
@@ -66,17 +66,20 @@ class Upstreams:
 
     @property
     def catalog(self) -> Catalog:
-        """The tools of all servers now. Servers that have not been listed yet are not in it."""
+        """The tools of all servers now. Servers of which nothing is known yet are not in it."""
         return self._catalog
 
     def status(self) -> list[ServerStatus]:
         return [self._connections[name].status() for name in sorted(self._connections)]
 
-    async def start(self, *, settle: float = 30.0) -> None:
+    async def start(self, known: Mapping[str, ServerTools] | None = None, *, settle: float = 30.0) -> None:
         """Start all servers at once. Returns when each is ready or has failed once, or after `settle` seconds; a server
-        that does not come up is a matter of `status` and goes on being tried."""
+        that does not come up is a matter of `status` and goes on being tried. `known` is what they listed before."""
         for name, config in self._servers.items():
-            self._open(name, config)
+            connection = self._open(name, config)
+            if known is not None and name in known:
+                connection.recall(known[name])
+        self._reassemble()
         await self._settle(self._connections.values(), settle)
         if self._on_change is not None:
             self._tasks.start(self._publish(self._on_change, self._catalog), name="publish upstream tools")

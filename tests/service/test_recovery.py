@@ -16,7 +16,7 @@ from gateway.identity.keys import KeyRing
 from gateway.store import keys
 from gateway.store.client import Client
 from gateway.store.embedded import Embedded
-from gateway.store.journal import Journal
+from gateway.store.journal import LEASE_MS, Journal
 from tests.live import Replica, agent, replica
 from tests.servers import launch
 
@@ -161,3 +161,32 @@ async def test_a_gateway_that_was_frozen_writes_and_sends_nothing_more(shared: S
         kinds = await shared.entries(run["run_id"])
         assert [cid for kind, cid in kinds if kind == "call"] == list(range(1, 401))
         assert sorted(cid or 0 for kind, cid in kinds if kind == "done") == list(range(1, 401))
+
+
+async def test_nothing_is_done_twice_when_a_gateway_is_frozen_for_twice_its_lease(shared: Shared) -> None:
+    async with replica(shared.folder / "a", shared.config) as a, replica(shared.folder / "b", shared.config) as b:
+        code = """
+        let sent = 0, doubtful = 0;
+        while ((await state.get("stop")) !== true) {
+          try { await tools.odd.pid({}, { onDoubt: "throw" }); sent++; } catch { doubtful++; }
+          await sleep(50);
+        }
+        return { sent, doubtful };
+        """
+        run = await a.call("execute", code=code, wait_seconds=0)
+        await shared.called("pid")
+        os.kill(a.process.pid, signal.SIGSTOP)
+        # As long as it says: nothing lets the lease run out but time.
+        await asyncio.sleep(2 * LEASE_MS / 1000)
+        assert ("resumed", None) in await shared.entries(run["run_id"])
+        os.kill(a.process.pid, signal.SIGCONT)
+        b.token = a.token
+        # The one that was frozen answers again, and what it had in hand has come to its end.
+        await a.call("execute", code='await state.set("stop", true); return 1')
+        done = await finished(b, run["run_id"])
+        assert done["status"] == "completed" and done["result"]["doubtful"] <= 1, done
+        assert shared.calls().count("pid") <= done["result"]["sent"] + done["result"]["doubtful"]
+        kinds = await shared.entries(run["run_id"])
+        for kind in ("call", "done"):
+            cids = [cid for one, cid in kinds if one == kind]
+            assert len(cids) == len(set(cids)), f"a {kind} is recorded twice"
