@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gateway import clock
 from gateway.errors import StoreError
 from gateway.model import JSON
 from gateway.service.audit_export import Exporters
@@ -11,6 +12,8 @@ from gateway.service.floor import Floor
 
 Check = Mapping[str, JSON]
 """`{"name", "ok", "detail", "fix"}`"""
+MOST_SECONDS_APART = 5
+"""What clocks may differ before it is worth a word: tokens of others are judged by the store's."""
 
 
 async def problems(floor: Floor) -> dict[str, str | None]:
@@ -22,6 +25,7 @@ async def doctor(floor: Floor, exporters: Exporters, *, embedded: bool) -> list[
     store = await _store_problem(floor)
     return [
         check("store", store is None, store or f"{_store_name(embedded)} answers", "See the store's log."),
+        _clocks(floor),
         *floor.checker.doctor(),
         *floor.pool.doctor(),
         _servers(floor),
@@ -43,6 +47,14 @@ async def _store_problem(floor: Floor) -> str | None:
 
 def _store_name(embedded: bool) -> str:
     return "embedded Valkey" if embedded else "redis_url"
+
+
+def _clocks(floor: Floor) -> Check:
+    seconds = (floor.clock() - clock.now_ms()) / 1000
+    apart = f"{abs(seconds):,.0f} s {'ahead of' if seconds > 0 else 'behind'}"
+    agree = abs(seconds) < MOST_SECONDS_APART
+    told = "the store's clock and this machine's agree" if agree else f"the store's clock is {apart} this machine's"
+    return check("clock", agree, told, "All replicas go by the store's clock. Set both by a time server.")
 
 
 def _servers(floor: Floor) -> Check:

@@ -74,20 +74,19 @@ class Waker:
             await asyncio.sleep(seconds)
 
     async def _wake_due(self) -> None:
-        room = self._room()
-        if room < 1:
-            return
-        if not self._next or time.monotonic() > self._stale_at:
+        if self._room() >= 1 and (not self._next or time.monotonic() > self._stale_at):
             await self._look()
-        turn = [self._next.popleft() for _ in range(min(room, len(self._next)))]
-        await asyncio.gather(*(self._resume(run_id) for run_id in await self._floor.timers.take(turn)))
+        # Those that another replica holds, or that have nothing to do yet, take no place.
+        while self._next and (room := self._room()) >= 1:
+            turn = [self._next.popleft() for _ in range(min(room, len(self._next)))]
+            await asyncio.gather(*(self._resume(run_id) for run_id in await self._floor.timers.take(turn)))
 
     def _room(self) -> int:
         most = self._floor.config.gateway.max_active_runs
         return most - most // RESERVED - sum(not drive.evicted for drive in self._drives.values())
 
     async def _look(self) -> None:
-        due = await self._floor.timers.due()
+        due = [one for one in await self._floor.timers.due() if one[1] not in self._drives]
         at_work = [keys.owner(run_id) for run_id in self._drives]
         window = AHEAD * self._floor.config.gateway.max_active_runs
         self._next.clear()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway import clock as host
 from gateway.errors import ProcessDied, StoreUnavailable
 from gateway.service import runner
 from gateway.service.talk import Talk
@@ -257,6 +258,17 @@ async def test_a_replica_whose_own_clock_is_wrong_wakes_runs_when_the_others_wou
     assert wrong() < 10_000_000
     await Timers(scene.client, wrong).due()
     assert abs(wrong() - scene.gateway.services.floor.clock()) < 1_000
+
+
+async def test_the_doctor_tells_of_clocks_that_differ(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def told() -> Any:
+        return next(one for one in await scene.gateway.services.doctor() if one["name"] == "clock")
+
+    assert (await told())["ok"]
+    ours = host.now_ms()
+    monkeypatch.setattr(host, "now_ms", lambda: ours + 3_600_000)
+    found = await told()
+    assert not found["ok"] and "behind this machine's" in found["detail"], found
 
 
 async def test_no_wait_ends_early_when_the_clock_goes_back(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
