@@ -61,7 +61,9 @@ class Revoker:
         # tokens from when it was another tenant's.)
         below = await self._tokens(lambda token: not roots.isdisjoint(token.chain) or token.agent == agent)
         ids = {token.id for token in below}
-        await self._shut(ids - roots, max((token.expires_at for token in below), default=0))
+        # Not those that were revoked before: what is remembered would grow with every revocation of a busy agent.
+        fresh = [token for token in below if not self._floor.liveness.is_shut((token.id,))]
+        await self._shut({token.id for token in fresh}, max((token.expires_at for token in fresh), default=0))
         stopped = await self._stop_runs(roots | ids, before)
         await self._record(kind, name, below)
         return {"revoked": [token.id for token in below], "runs_stopped": stopped}

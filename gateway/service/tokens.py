@@ -158,7 +158,7 @@ class Tokens:
         """The principal of a token on record, if it is live. Raises `Unauthenticated`. `chain` is what its chain should
         be: then both questions go in one round trip."""
         token, reply = await self._sessions.token_with(token_id, Liveness.check(chain or (token_id,)))
-        alive = Liveness.alive(reply) and not self._liveness.is_shut(chain)
+        alive = await self._liveness.holds(reply, chain)
         if token is not None and token.chain != chain:
             alive = await self._liveness.is_alive(token.chain)
         if token is None or not alive:

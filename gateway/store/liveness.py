@@ -59,7 +59,14 @@ class Liveness:
 
     async def is_alive(self, chain: Sequence[str]) -> bool:
         """Whether every identity of the chain may act, asked now and of the store itself."""
-        return self.alive(await self._client.send(*self.check(chain))) and not self.is_shut(chain)
+        return await self.holds(await self._client.send(*self.check(chain)), chain)
+
+    async def holds(self, reply: Sequence[bytes | None], chain: Sequence[str]) -> bool:
+        """Whether a chain is alive by this reply to its `check`, and by what this replica knows."""
+        if self.alive(reply) and self.is_shut(chain):
+            # Another replica may have opened it again a moment ago; or the store has lost that it was shut.
+            await self.catch_up()
+        return self.alive(reply) and not self.is_shut(chain)
 
     async def revoked(self) -> set[str]:
         """Every identity that is shut off."""
@@ -75,6 +82,8 @@ class Liveness:
         commands: list[Command] = [
             ("SET", keys.live(identity), "1", *(("EX", ttl) if ttl is not None else ())) for identity, ttl in known
         ]
+        if not reopen and self.is_shut([identity for identity, _ in known]):
+            await self.catch_up()
         shut = [identity for identity, _ in known if identity in self._ledger.shut]
         if shut and not reopen:
             raise Forbidden(f"{shut[0]} was shut off.", fix="Issuing the agent a token opens it again.")

@@ -203,3 +203,18 @@ async def test_an_agent_may_be_revoked_while_nothing_can_be_published(gateway: L
     await client.send("ACL", "SETUSER", "default", "resetchannels")
     await gateway.services.revoker.revoke(agent="tester")
     assert not await is_alive(gateway, token)
+
+
+async def test_what_one_replica_opens_again_is_open_on_another_that_has_not_heard_of_it(store: Embedded) -> None:
+    client = Client(store.url)
+    # Nobody tells the second anything: it has what it has asked for.
+    first, second = Liveness(client), Liveness(client)
+    chain = ("tenant:default", "agent:default/tester", "tok_1")
+    await first.admit_all([(one, None) for one in chain])
+    await first.revoke(chain[1:2])
+    await second.catch_up()
+    assert not await second.is_alive(chain)
+    await first.admit_all([(one, None) for one in chain], reopen=True)
+    assert await second.is_alive(chain)
+    await second.admit_all([(chain[2], 60)])
+    await client.close()

@@ -362,6 +362,7 @@ class Soak:
     def _expect(self, good: Any, otherwise: str) -> None:
         if not good:
             self.found.wrong.append(f"round {self.found.rounds}: {otherwise}")
+            print(self.found.wrong[-1], file=sys.stderr)
 
 
 @asynccontextmanager
