@@ -49,8 +49,11 @@ REPLAYED_AT_ONCE = 500
 LEG_MS = 1_000
 """A leg takes at least this long, so that a loop of `continueWith` alone does not fill the store."""
 
-ATTEMPTS = 2
-"""Processes spent at one point of a run whose process dies by itself, or whose replay diverges, before it gives up."""
+ATTEMPTS = 3
+"""Processes spent at one point of a run whose process dies by itself, before it gives up: a machine that is short of
+memory kills what it finds, perhaps twice."""
+REPLAYS = 2
+"""The same of a replay that diverges."""
 
 
 class Drive:
@@ -204,7 +207,7 @@ class Drive:
                     raise asyncio.CancelledError from error
                 before, reached = reached, len(self.pen.history.order)
                 failures, diverged = failures + 1 if reached == before else 1, isinstance(error, Diverged)
-                if failures == ATTEMPTS:
+                if failures >= (REPLAYS if diverged else ATTEMPTS):
                     raise
                 log.info("run %s starts again from its journal: %s", self.job.run_id, error)
             self._write_delivered()
