@@ -13,10 +13,11 @@ from itertools import chain
 from gateway.store import keys
 from gateway.store.client import Client, Command
 from gateway.store.clock import StoreClock
+from gateway.store.journal import LEASE_MS
 from gateway.store.scripts import DUE, TAKE
 
-HIDDEN_MS = 10_000
-"""How long a run that was taken from the queue stays hidden from other replicas: as long as a lease."""
+HIDDEN_MS = LEASE_MS
+"""How long a run that was taken from the queue stays hidden from other replicas."""
 SEEN_AT_ONCE = 10_000
 """Due runs of a shard that one look takes into account."""
 

@@ -12,6 +12,7 @@ from gateway.errors import Conflict
 from gateway.service import drive
 from gateway.store import keys
 from gateway.store.clock import StoreClock
+from gateway.store.journal import LEASE_MS
 from gateway.store.timers import Timers
 from gateway.web.auth import ADMIN
 from tests.live import Live, agent, live, stdio
@@ -96,7 +97,7 @@ async def test_a_run_that_was_woken_comes_back_if_its_gateway_dies_at_once(gatew
     run = await waiting(gateway, 'await waitFor("go"); await sleep(4_000)', "event")
     await gateway.services.runs.signal(await gateway.principal(), run["run_id"], "go", None)
     later = Timers(gateway.services.floor.client, StoreClock())
-    later.shift_ms = 30_000
+    later.shift_ms = LEASE_MS
     assert run["run_id"] in {run_id for _, run_id in await later.due()}
     await gateway.services.runs.cancel(await gateway.principal(), run["run_id"])
 
