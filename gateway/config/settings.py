@@ -147,7 +147,9 @@ class GatewaySettings(Model):
     redis_url: str | None = Field(
         default=None,
         repr=False,
-        description="Redis 7.2+ or Valkey 8+. Absent: an embedded Valkey in the data folder.",
+        description="Redis 7.2+ or Valkey 8+ (`redis://`, `rediss://`, `unix://`, `redis+cluster://`, "
+        "`redis+sentinel://user:password@host:port,host:port/service/database`; Sentinels' own password as "
+        "`?sentinel_password=`). Absent: an embedded Valkey in the data folder.",
     )
     data_dir: FilePath = Field(
         default=Path(".gateway"), description="Keys and data of this gateway, relative to this file."

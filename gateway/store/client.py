@@ -17,53 +17,67 @@ import redis.asyncio as redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterDownError,
+    MasterDownError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import MasterDownError, NoScriptError, OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from gateway.errors import ConfigError, StoreError, StoreUnavailable
+from gateway.store import sentinels
 from gateway.store.scripts import SCRIPTS, Script
 
 TIMEOUT = 5.0
 MOST_CONNECTIONS = 64
-_NOT_NOW = (MasterDownError, OutOfMemoryError, ReadOnlyError)
+_BROKEN = (RedisConnectionError, RedisTimeoutError, RedisClusterException, OSError)
+_NOT_NOW = (ClusterDownError, MasterDownError, OutOfMemoryError, ReadOnlyError)
 _NOT_NOW_CODES = ("MISCONF", "NOREPLICAS")
 """Refusals that pass; of the first, redis-py makes classes and takes the code off the text."""
 Command = tuple[Any, ...]
 
 
 def connect(url: str) -> redis.Redis | RedisCluster:
-    """A client for `redis://`, `rediss://`, `unix://`, `redis+cluster://host:port` or
-    `redis+sentinel://host:port,host:port/service`. Raises `ConfigError` for any other form."""
+    """A client for `redis://`, `rediss://`, `unix://`, `redis+cluster://host:port` or `redis+sentinel://` (its form:
+    `gateway.store.sentinels`). Raises `ConfigError` for any other form."""
+    try:
+        return _connect(url)
+    except (ValueError, TypeError, RedisClusterException) as error:
+        # Their texts may show a part of the password, if that is what makes the URL unreadable.
+        raise ConfigError(
+            "gateway.redis_url cannot be read: its scheme, host, port, database, or one of its options.",
+            fix="Use redis://user:password@host:6379/0, rediss://…, unix:///path, redis+cluster://host:port or "
+            "redis+sentinel://host:port,host:port/service, with / in a password as %2F.",
+        ) from error
+
+
+def _connect(url: str) -> redis.Redis | RedisCluster:
     options: dict[str, Any] = {
         "socket_timeout": TIMEOUT,
         "socket_connect_timeout": 1.0,
         "retry": Retry(NoBackoff(), 0),
     }
-    scheme = urlsplit(url).scheme
-    match scheme:
+    parts = urlsplit(url)
+    match parts.scheme:
         case "redis" | "rediss" | "unix":
-            return redis.Redis.from_url(url, **options)
+            client = redis.Redis.from_url(url, **options)
+            # What options the URL has is first looked at here.
+            client.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py gives it no types
+            return client
         case "redis+cluster" | "rediss+cluster":
             return RedisCluster.from_url(url.replace("+cluster", "", 1), **options)
-        case "redis+sentinel":
-            hosts, _, service = url.removeprefix("redis+sentinel://").partition("/")
-            nodes = [_host_port(host) for host in hosts.rpartition("@")[2].split(",")]
-            master: redis.Redis = Sentinel(nodes, **options).master_for(  # type: ignore[no-untyped-call]
-                service or "mymaster", **options
-            )
-            return master
-    raise ConfigError(
-        f"redis_url has the scheme {scheme!r}, which is not known.",
-        fix="Use redis://, rediss://, unix://, redis+cluster:// or redis+sentinel://.",
-    )
-
-
-def _host_port(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    return (host, int(port)) if host else (text, 26379)
+        case "redis+sentinel" | "rediss+sentinel":
+            return sentinels.master(parts, options)
+        case _:
+            raise ValueError("a scheme that is not known")
 
 
 class Client:
@@ -78,8 +92,7 @@ class Client:
         for connection in self._idle:
             await connection.disconnect()
         if isinstance(self._redis, redis.Redis) and isinstance(self._redis.connection_pool, SentinelConnectionPool):
-            for sentinel in self._redis.connection_pool.sentinel_manager.sentinels:
-                await sentinel.aclose()
+            await self._redis.connection_pool.sentinel_manager.aclose()
         await self._redis.aclose()
 
     async def send(self, *command: Any) -> Any:
@@ -93,7 +106,7 @@ class Client:
         cancelled = _cancellations()
         try:
             replies = await self._once(commands)
-        except (RedisConnectionError, RedisTimeoutError, OSError):
+        except _BROKEN:
             replies = await self._again(commands)
         if _cancellations() > cancelled:
             # redis-py waits with `asyncio.wait_for`, which on Python 3.11 may swallow a cancellation.
@@ -116,7 +129,7 @@ class Client:
             await connection.disconnect(nowait=True)
         try:
             return await self._once(commands)
-        except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+        except _BROKEN as error:
             raise StoreUnavailable(
                 f"The store cannot be reached ({type(error).__name__}).",
                 fix="Check that it runs and that gateway.redis_url is right; requests work again when it answers.",
