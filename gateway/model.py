@@ -202,6 +202,5 @@ class Lease:
     """The right to write one run's journal: appends need this epoch and the journal's exact length."""
 
     run_id: str
-    owner: str
     epoch: int
     expires_at_monotonic: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 import traceback
@@ -58,5 +59,8 @@ def main() -> None:
     except Exception as error:
         if sys.flags.dev_mode:
             traceback.print_exception(error)
-        click.echo(f"Error: {type(error).__name__}: {error}\nThis is a bug of the gateway; please report it.", err=True)
+        told = f"{type(error).__name__}: {error}\nThis is a bug of the gateway; please report it."
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            told = "There is no space left where this writes to. Make room, or write elsewhere."
+        click.echo(f"Error: {told}", err=True)
         raise SystemExit(1) from error

@@ -19,6 +19,7 @@ from gateway.errors import StoreError
 from gateway.service.drive import Drive
 from gateway.service.floor import Floor
 from gateway.store import keys
+from gateway.store.timers import HIDDEN_MS
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +110,9 @@ class Waker:
     async def _sweep_page(self, tenant: str, first: int) -> int:
         """Returns where the next page begins."""
         run_ids = await self._floor.journal.listed(tenant, first, SWEPT_AT_ONCE)
-        if found := await self._floor.timers.look_by(await self._floor.journal.due(run_ids)):
+        latest = await self._floor.journal.due(run_ids)
+        # One that is due may just have been taken, which hides it for so long.
+        soon = self._floor.timers.at(HIDDEN_MS)
+        if found := await self._floor.timers.look_by({run_id: max(at, soon) for run_id, at in latest.items()}):
             log.warning("the queue had lost %d runs, or would have woken them too late; they are in it again", found)
         return first + SWEPT_AT_ONCE if len(run_ids) == SWEPT_AT_ONCE else 0

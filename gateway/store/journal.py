@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import time
 import uuid
 import zlib
@@ -131,7 +132,7 @@ class Journal:
         replies = await self._client.batch(
             [
                 *first,
-                self._client.call(CLAIM, [keys.run(run_id)], [self._owner, LEASE_MS]),
+                self._client.call(CLAIM, [keys.run(run_id)], [f"{self._owner} {secrets.token_hex(4)}", LEASE_MS]),
                 ("HGETALL", keys.run(run_id)),
                 ("HGET", keys.run(run_id), "head"),
                 ("LRANGE", keys.journal(run_id), 0, -1),
@@ -222,7 +223,7 @@ class Journal:
 
     def _lease(self, run_id: str, epoch: int, asked: float) -> Lease:
         # Counted from before the request was sent: on our own clock the lease never outlives the store's.
-        return Lease(run_id, self._owner, epoch, asked + LEASE_MS / 1000)
+        return Lease(run_id, epoch, asked + LEASE_MS / 1000)
 
     # --- reading -----------------------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -50,6 +52,18 @@ def test_an_address_or_a_key_that_cannot_be_one(run: Run, url: str, bearer: str,
     assert told.exit_code in (1, 2)
     assert says in told.stderr
     assert says in json.loads(told.stdout)["error"]["message"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="There is no /dev/full here.")
+def test_output_that_finds_no_room() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr.splitlines()) == (
+        1,
+        ["Error: There is no space left where this writes to. Make room, or write elsewhere."],
+    )
 
 
 @pytest.mark.parametrize(

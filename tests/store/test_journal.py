@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from gateway.errors import NotFound, StaleWriter, StoreCorrupt, StoreUnavailable
 from gateway.model import Entry
 from gateway.store import keys
-from gateway.store.client import Client
+from gateway.store.client import Client, Command
 from gateway.store.embedded import Embedded
 from gateway.store.journal import Journal, Writer
 
@@ -25,6 +28,19 @@ def entry(seq: int, **data: object) -> Entry:
 async def opened(journal: Journal, run_id: str = "run_1") -> Writer:
     writer, _ = await journal.open(run_id, FIELDS, [Entry(0, "started", 1_000, {"seed": "ab"})], tenant="t", now=1_000)
     return writer
+
+
+class LosesAnAnswer(Client):
+    """To a store whose next answer gets lost, after it has done what was asked."""
+
+    loses = False
+
+    async def _once(self, commands: Sequence[Command]) -> list[Any]:
+        replies = await super()._once(commands)
+        if self.loses:
+            self.loses = False
+            raise RedisConnectionError
+        return replies
 
 
 async def lapse(client: Client, run_id: str = "run_1") -> None:
@@ -63,6 +79,19 @@ async def test_a_run_is_claimed_by_one_when_its_lease_has_run_out(client: Client
     await lapse(client)
     both = await asyncio.gather(second.claim("run_1"), first.claim("run_1"))
     assert [writer is not None for writer in both].count(True) == 1
+
+
+async def test_a_claim_whose_answer_is_lost_is_not_held_by_nobody(embedded: Embedded) -> None:
+    client = LosesAnAnswer(embedded.url)
+    journal = Journal(client, owner="a")
+    await opened(journal)
+    await lapse(client)
+    client.loses = True
+    writer = await journal.claim("run_1")
+    assert writer is not None and not client.loses
+    await journal.append(writer, [entry(1)])
+    assert await journal.claim("run_1") is None
+    await client.close()
 
 
 async def test_a_lease_that_was_given_back_is_not_kept_by_a_renewal_that_comes_late(client: Client) -> None:
