@@ -187,7 +187,7 @@ async def running(config: Config) -> AsyncIterator[Services]:
         drift = Drift(config, Pins(client), Bus(client), record=audit.audit.record, changed=republish)
         credentials = Credentials(config, Grants(client), keys.credentials, clock)
         stack.push_async_callback(credentials.close)
-        reached = upstreams(config, keys, credentials.bearer, on_change)
+        reached = upstreams(config, keys, credentials.bearer, on_change, listed.recall)
         floor = _floor(config, client, clock, journal, modules, learner, drift, audit.audit, reached)
         telemetry.ACTIVE_RUNS.set_function(lambda: floor.pool.active)
         telemetry.POOL_READY.set_function(lambda: floor.pool.idle)
@@ -196,7 +196,7 @@ async def running(config: Config) -> AsyncIterator[Services]:
         stack.push_async_callback(floor.pool.close)
         stack.push_async_callback(floor.upstreams.close)
         # Not a TaskGroup: what cannot start says so itself, not in an ExceptionGroup.
-        parts = (floor.checker.start(), floor.pool.start(), floor.upstreams.start(await listed.recall(config.servers)))
+        parts = (floor.checker.start(), floor.pool.start(), floor.upstreams.start())
         for problem in await asyncio.gather(*parts, return_exceptions=True):
             if problem is not None:
                 raise problem

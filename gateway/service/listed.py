@@ -32,8 +32,9 @@ class Listed:
             log.warning("what the servers listed last could not be read: %s", error)
             return {}
         found = {name: stored[digest] for name, digest in digests.items() if digest in stored}
-        self._kept = {name: _read(name, servers[name], listing) for name, listing in found.items()}
-        return dict(self._kept)
+        known = {name: _read(name, servers[name], listing) for name, listing in found.items()}
+        self._kept |= known
+        return known
 
     async def keep(self, catalog: Catalog, servers: Mapping[str, ServerConfig]) -> None:
         """Remember what has been listed anew."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from gateway.config import Config, base_environment
 from gateway.engine.scrub import Scrubber
 from gateway.identity.keychain import KeyChain
 from gateway.identity.keys import KeyRing
 from gateway.identity.tokens import beginning
-from gateway.model import Catalog
 from gateway.sandbox.servers import Confinement
 from gateway.upstream.credentials import Bearers
-from gateway.upstream.pool import Upstreams
+from gateway.upstream.pool import OnChange, Recall, Upstreams
 
 
 def known_secrets(config: Config, admin_key: str) -> frozenset[str]:
@@ -25,9 +22,7 @@ def beginnings(ring: KeyRing) -> list[str]:
     return [beginning(kid) for kid in ring.accepted]
 
 
-def upstreams(
-    config: Config, keys: KeyChain, bearers: Bearers, on_change: Callable[[Catalog], Awaitable[None]]
-) -> Upstreams:
+def upstreams(config: Config, keys: KeyChain, bearers: Bearers, on_change: OnChange, recall: Recall) -> Upstreams:
     """The configured servers, not started."""
     settings = config.gateway
     return Upstreams(
@@ -37,4 +32,5 @@ def upstreams(
         bearers=bearers,
         scrubber=Scrubber(known_secrets(config, keys.admin), beginnings(keys.tokens)),
         confine=Confinement(settings.data_dir / "servers", settings.walls),
+        recall=recall,
     )

@@ -23,7 +23,7 @@ PROGRAM_CAPS = ("run_log_kb", "result_mb", "run_tool_calls", "run_concurrent_cal
 """Limits that the program's side keeps too, so that what is over them need not cross the pipe."""
 
 MIB = 1024 * 1024
-FRAMES_AT_ONCE = 100
+FRAMES_AT_ONCE = 20
 """Frames taken from one program before everybody else gets a turn."""
 
 BURST_SECONDS = 10

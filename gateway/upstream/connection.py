@@ -158,7 +158,7 @@ class Connection:
             return replace(self.status(), state="failed", error=f"It did not answer within {limit:g} s.")
         return self.status()
 
-    def recall(self, offered: ServerTools) -> None:
+    def offer(self, offered: ServerTools) -> None:
         """These are its tools, as far as is known. Calls wait for it as for one that has gone away for a while."""
         self.offered = offered
         self.tool_names = frozenset(tool.name for tool in offered.tools)
@@ -286,7 +286,7 @@ class Connection:
         title, instructions = map(self.scrubber.text, (session.title, session.instructions))
         offered = ServerTools(self.name, self.config.title or title, instructions, listing.tools)
         if offered != self.offered:
-            self.recall(offered)
+            self.offer(offered)
             self._on_change()
 
 

@@ -25,6 +25,11 @@ _MOST_OWNED = 256
 """Connections of owners that are kept open."""
 
 OnChange = Callable[[Catalog], Awaitable[None]]
+Recall = Callable[[Mapping[str, ServerConfig]], Awaitable[Mapping[str, ServerTools]]]
+
+
+async def _nothing_known(servers: Mapping[str, ServerConfig]) -> Mapping[str, ServerTools]:
+    return {}
 
 
 def _as_configured(
@@ -43,18 +48,20 @@ class Upstreams:
         bearers: Bearers = no_bearers,
         scrubber: Scrubber | None = None,
         confine: Confine = _as_configured,
+        recall: Recall = _nothing_known,
     ) -> None:
         """`base_env` is what every child process starts with, and where proxies are named.
 
         `on_change` is awaited with each new catalog, one at a time, once `start` is through: what changes while it
         works is told in one later call. What it raises is logged. `scrubber` blanks secrets in all that servers send,
-        `confine` says how a command is really started.
+        `confine` says how a command is really started, `recall` what servers listed before.
         """
         self._servers = _enabled(servers)
         self._base_env = base_env
         self._on_change = on_change
         self.scrubber = scrubber or Scrubber()
         self._confine = confine
+        self._recall = recall
         self._connections: dict[str, Connection] = {}
         self._calls: dict[str, Calls] = {}
         self._owned: dict[tuple[str, str], tuple[Connection, Calls]] = {}
@@ -72,15 +79,10 @@ class Upstreams:
     def status(self) -> list[ServerStatus]:
         return [self._connections[name].status() for name in sorted(self._connections)]
 
-    async def start(self, known: Mapping[str, ServerTools] | None = None, *, settle: float = 30.0) -> None:
+    async def start(self, *, settle: float = 30.0) -> None:
         """Start all servers at once. Returns when each is ready or has failed once, or after `settle` seconds; a server
-        that does not come up is a matter of `status` and goes on being tried. `known` is what they listed before."""
-        for name, config in self._servers.items():
-            connection = self._open(name, config)
-            if known is not None and name in known:
-                connection.recall(known[name])
-        self._reassemble()
-        await self._settle(self._connections.values(), settle)
+        that does not come up is a matter of `status` and goes on being tried."""
+        await self._open_all(self._servers, settle)
         if self._on_change is not None:
             self._tasks.start(self._publish(self._on_change, self._catalog), name="publish upstream tools")
 
@@ -91,8 +93,7 @@ class Upstreams:
         stale = [name for name in self._connections if wanted.get(name) != self._servers[name]]
         self._servers = wanted
         await asyncio.gather(*(self._close(name) for name in stale))
-        opened = [self._open(name, config) for name, config in wanted.items() if name not in self._connections]
-        await self._settle(opened, settle)
+        await self._open_all({name: one for name, one in wanted.items() if name not in self._connections}, settle)
         self._reassemble()
 
     async def check(self) -> list[ServerStatus]:
@@ -163,6 +164,15 @@ class Upstreams:
     ) -> Connection:
         bearer = self._bearers(name, config, owner)
         return Connection(name, config, self._base_env, on_change, self.scrubber, self._confine, bearer)
+
+    async def _open_all(self, servers: Mapping[str, ServerConfig], settle: float) -> None:
+        known = await self._recall(servers)
+        opened = [self._open(name, config) for name, config in servers.items()]
+        for connection in opened:
+            if connection.name in known:
+                connection.offer(known[connection.name])
+        self._reassemble()
+        await self._settle(opened, settle)
 
     def _open(self, name: str, config: ServerConfig) -> Connection:
         connection = self._connection(name, config, None, self._reassemble)

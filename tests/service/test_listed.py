@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tests.live import agent, live
@@ -39,3 +40,16 @@ async def test_what_is_at_another_address_is_not_taken_for_the_server_that_was_k
     gone = f"http://127.0.0.1:{launch.free_port()}/mcp"
     async with live(tmp_path, {"mcpServers": {"fast": {"url": gone}}, "agents": agents}) as gateway:
         assert (await gateway.execute(ADD))["status"] == "rejected"
+
+
+async def test_a_server_that_is_away_while_its_settings_change_is_still_known(tmp_path: Path) -> None:
+    port = str(launch.free_port())
+    async with AsyncExitStack() as stack:
+        async with launch.http(launch.FAST, "--port", port) as url:
+            config = {"mcpServers": {"fast": {"url": url}}, "agents": {"tester": agent("fast")}}
+            gateway = await stack.enter_async_context(live(tmp_path, config))
+        before = gateway.services.config
+        for taken in ({}, before.servers, {"fast": before.servers["fast"].model_copy(update={"timeout_seconds": 9})}):
+            await gateway.services.reload(before.model_copy(update={"servers": taken}))
+        failed = await gateway.execute(ADD)
+        assert failed["status"] == "failed" and failed["error"]["code"] == "upstream_unavailable", failed
