@@ -82,7 +82,7 @@ class Upstreams:
     async def start(self, *, settle: float = 30.0) -> None:
         """Start all servers at once. Returns when each is ready or has failed once, or after `settle` seconds; a server
         that does not come up is a matter of `status` and goes on being tried."""
-        await self._open_all(self._servers, settle)
+        await self._open_all(self._servers, await self._recall(self._servers), settle)
         if self._on_change is not None:
             self._tasks.start(self._publish(self._on_change, self._catalog), name="publish upstream tools")
 
@@ -91,9 +91,12 @@ class Upstreams:
         that changed or went fail as on any lost connection."""
         wanted = _enabled(servers)
         stale = [name for name in self._connections if wanted.get(name) != self._servers[name]]
+        kept = self._connections.keys() - stale
+        fresh = {name: config for name, config in wanted.items() if name not in kept}
+        known = await self._recall(fresh)
         self._servers = wanted
         await asyncio.gather(*(self._close(name) for name in stale))
-        await self._open_all({name: one for name, one in wanted.items() if name not in self._connections}, settle)
+        await self._open_all(fresh, known, settle)
         self._reassemble()
 
     async def check(self) -> list[ServerStatus]:
@@ -165,8 +168,9 @@ class Upstreams:
         bearer = self._bearers(name, config, owner)
         return Connection(name, config, self._base_env, on_change, self.scrubber, self._confine, bearer)
 
-    async def _open_all(self, servers: Mapping[str, ServerConfig], settle: float) -> None:
-        known = await self._recall(servers)
+    async def _open_all(
+        self, servers: Mapping[str, ServerConfig], known: Mapping[str, ServerTools], settle: float
+    ) -> None:
         opened = [self._open(name, config) for name, config in servers.items()]
         for connection in opened:
             if connection.name in known:

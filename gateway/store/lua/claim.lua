@@ -1,7 +1,8 @@
 -- Takes the right to write a run: when nobody holds it, or the holder's lease has run out by the store's clock.
 -- KEYS: 1 run record
 -- ARGV: 1 owner, another one for each claim, 2 lease in ms
--- Returns {'ok', epoch, the time in ms} (of a claim that is repeated: those it has) | {'held', lease_until} | {'ended', status} | {'gone', ''}
+-- Returns {'ok', epoch, the time in ms} | {'held', lease_until} | {'ended', status} | {'gone', ''}; repeating the call
+-- changes nothing.
 local rec = redis.call('HMGET', KEYS[1], 'status', 'owner', 'lease_until', 'epoch')
 if not rec[1] then return {'gone', ''} end
 if rec[1] ~= 'running' and rec[1] ~= 'waiting' then return {'ended', rec[1]} end
