@@ -369,12 +369,14 @@ class Work:
         self.write_done(call.cid, expired(call.kind, call.name), now)
 
     async def finish_calls(self) -> list[OpenCommand]:
-        """Let calls that the program did not await come to their end. Returns them. Raises `Revoked`."""
+        """Let calls that the program did not await come to their end. Returns them. Raises `Revoked`, `StoreError`."""
         under_way = self.book.calls()
         tasks = [one.work for one in under_way if isinstance(one.work, asyncio.Task)]
         if tasks:
             await asyncio.wait(tasks)
         self._check_revoked()
+        if self._failure is not None:
+            raise self._failure
         return under_way
 
 

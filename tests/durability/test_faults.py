@@ -160,6 +160,25 @@ async def test_a_run_goes_on_after_its_state_could_not_be_written(
     assert (await scene.settled(run))["result"] == 1
 
 
+async def test_a_call_that_was_not_awaited_and_met_no_store_is_not_forgotten(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(_: Work) -> None:
+        raise StoreUnavailable("The store cannot be reached.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Work, "_check_alive", fails)
+        run = await scene.gateway.execute(f"void {ACT}; return 1", wait_seconds=0)
+        await scene.until(lambda: _left(scene, run))
+    await scene.lapse(run["run_id"])
+    asks = await scene.settled(run)
+    assert (asks["status"], asks["waiting"]["for"]) == ("waiting", "in_doubt"), asks
+    await scene.resolve(run, "retry")
+    done = await scene.settled(run)
+    assert (done["status"], done["result"]) == ("completed", 1), done
+    assert scene.sends(run, "act") == 1
+
+
 async def _left(scene: Scene, run: dict[str, Any]) -> bool:
     return run["run_id"] not in scene.gateway.services.runner.drives
 
