@@ -70,7 +70,7 @@ def _connect(url: str) -> redis.Redis | RedisCluster:
         case "redis" | "rediss" | "unix":
             client = redis.Redis.from_url(url, **options)
             # What options the URL has is first looked at here.
-            client.connection_pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py gives it no types
+            _connection(client.connection_pool)
             return client
         case "redis+cluster" | "rediss+cluster":
             return RedisCluster.from_url(url.replace("+cluster", "", 1), **options)

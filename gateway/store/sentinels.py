@@ -36,7 +36,7 @@ def master(url: SplitResult, options: dict[str, Any]) -> redis.Redis:
 class _Sentinels(Sentinel):
     def __init__(self, nodes: list[tuple[str, int]], options: dict[str, Any]) -> None:
         # Without options of their own redis-py tries one that is away for longer than anybody waits for the store.
-        super().__init__(nodes, sentinel_kwargs=options)  # type: ignore[no-untyped-call]  # it gives it no types
+        super().__init__(nodes, sentinel_kwargs=options)  # type: ignore[no-untyped-call]  # redis-py gives it no types
         self._asking = asyncio.Lock()
 
     async def discover_master(self, service_name: str) -> Any:

@@ -54,7 +54,7 @@ def test_an_address_or_a_key_that_cannot_be_one(run: Run, url: str, bearer: str,
     assert says in json.loads(told.stdout)["error"]["message"]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="There is no /dev/full here.")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has /dev/full, macOS has not.")
 def test_output_that_finds_no_room() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.connection import SSLConnection
 from redis.asyncio.sentinel import SentinelConnectionPool
 
 from gateway.errors import ConfigError, StoreUnavailable
@@ -111,6 +112,13 @@ def test_credentials_of_a_store_behind_sentinels() -> None:
         ("two", 26_379),
     ]
     assert {pool.connection_kwargs["password"] for pool in pools} == {"theirs"}
+
+
+def test_a_store_and_sentinels_behind_tls() -> None:
+    store = connect("rediss+sentinel://one/service")
+    assert isinstance(store, Redis) and isinstance(store.connection_pool, SentinelConnectionPool)
+    pools = [sentinel.connection_pool for sentinel in store.connection_pool.sentinel_manager.sentinels]
+    assert all(issubclass(pool.connection_class, SSLConnection) for pool in (store.connection_pool, *pools))
 
 
 @pytest.mark.parametrize(
