@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from gateway.errors import StaleWriter
 from gateway.model import JSON, Entry, Principal, RunStatus
 from gateway.service.floor import Floor, Job, compact
 from gateway.service.views import diagnostics
@@ -99,7 +100,11 @@ async def begin_next(
     job = replace(before, run_id=run_id, principal=principal, created_at=floor.clock(), links=links, warnings=())
     job = replace(job, continued=await state(floor, before.run_id, handed))
     begin = {"seed": secrets.token_hex(16), "continued": handed, **links}
-    writer, alive = await write(floor, job, record["code"], begin, first=blobs)
+    try:
+        writer, alive = await write(floor, job, record["code"], begin, first=blobs)
+    except StaleWriter:
+        # Another replica did it in this moment. Its seed is not ours: two that go on would write one journal.
+        return None
     if first != before.run_id:
         await floor.journal.point(first, run_id)
     return job, writer, alive

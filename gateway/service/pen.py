@@ -60,18 +60,20 @@ class Pen:
         await self._settle()
         if not (self._pending or fields or first):
             return []
-        replies = await self._commit(fields, first or [], pack=pack)
+        self._prepare(fields)
+        replies = await self._commit(first or [], pack=pack)
         return replies[: len(first or [])]
 
     def flush_soon(self, fields: Fields | None = None) -> None:
-        """Start a flush without waiting for it."""
-        if self._pending and self._late is None:
-            self._late = self._tasks.start(self._flush_late(fields), name=f"append {self._writer.run_id}")
+        """Start a flush of what has been written up to here, without waiting for it."""
+        if self._pending and self._unsettled is None:
+            self._prepare(fields)
+            self._late = self._tasks.start(self._commit_late(), name=f"append {self._writer.run_id}")
 
-    async def _flush_late(self, fields: Fields | None) -> None:
+    async def _commit_late(self) -> None:
         # A refusal is for whoever flushes next: the append is kept, and refused again.
         with contextlib.suppress(StoreError):
-            await self._commit(fields, [])
+            await self._commit([])
 
     async def _settle(self) -> None:
         if self._late is not None:
@@ -79,14 +81,19 @@ class Pen:
             await asyncio.wait([self._late])
             self._late = None
         if self._unsettled is not None:
-            await self._journal.commit(self._writer, *self._unsettled)
-            self._unsettled = None
+            await self._commit([])
 
-    async def _commit(self, fields: Fields | None, first: list[Command], *, pack: bool = False) -> list[Any]:
+    def _prepare(self, fields: Fields | None) -> None:
+        """Make one append of all that is pending, kept until it is known to have landed. Nothing that is written later
+        gets into it: the last entry of a run must not be in the store before the status that goes with it."""
         entries, self._pending = self._pending, []
-        before, self._first = self._first, []
-        self._unsettled = self._journal.prepare(self._writer, entries, fields), before
-        replies = await self._journal.commit(self._writer, self._unsettled[0], [*first, *before], pack=pack)
+        first, self._first = self._first, []
+        self._unsettled = self._journal.prepare(self._writer, entries, fields), first
+
+    async def _commit(self, first: list[Command], *, pack: bool = False) -> list[Any]:
+        assert self._unsettled is not None
+        append, before = self._unsettled
+        replies = await self._journal.commit(self._writer, append, [*first, *before], pack=pack)
         self._unsettled = None
         return replies
 

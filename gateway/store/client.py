@@ -137,12 +137,10 @@ class Client:
 
     async def _once(self, commands: Sequence[Command]) -> list[Any]:
         replies = await self._round_trip(commands)
-        missing = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-        if missing:
+        if any(isinstance(reply, NoScriptError) for reply in replies):
             await self._load_scripts()
-            again = await self._round_trip([commands[i] for i in missing])
-            for index, reply in zip(missing, again, strict=True):
-                replies[index] = reply
+            # All of them: what was read beside a claim that did not happen may be another's by the time that it does.
+            replies = await self._round_trip(commands)
         for reply in replies:
             if isinstance(reply, RedisConnectionError | RedisTimeoutError):
                 raise reply

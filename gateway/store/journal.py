@@ -101,7 +101,7 @@ class Journal:
         """Create a run and hold its lease. From `look_at` on (ms, store's clock) somebody should see how it does.
         `first` are commands for the same round trip; their replies come along.
 
-        Raises `StoreUnavailable`; then there is no run, not half of one."""
+        Raises `StoreUnavailable`: then there is no run, not half of one. `StaleWriter`: somebody has opened it."""
         head, elements = chain.seal(chain.GENESIS, entries)
         asked = time.monotonic()
         pairs = _pairs(fields)
@@ -115,6 +115,8 @@ class Journal:
                 self._client.call(OPEN, [keys.run(run_id), keys.journal(run_id)], args),
             ]
         )
+        if not replies[-1]:
+            raise StaleWriter(f"Run {run_id} has begun already.")
         size = sum(map(len, elements))
         writer = Writer(run_id, self._lease(run_id, 1, asked), len(entries), head, list(entries), size=size)
         return writer, replies[: len(first)]

@@ -12,10 +12,13 @@ import pytest
 from gateway import clock as host
 from gateway.errors import ProcessDied, StoreUnavailable
 from gateway.service import runner
+from gateway.service.drive import Drive
+from gateway.service.outcome import Outcome
 from gateway.service.talk import Talk
 from gateway.service.work import SENDS, Work
 from gateway.store import clock, keys
 from gateway.store.client import Client
+from gateway.store.scripts import APPEND
 from gateway.store.timers import Timers
 from tests.durability.points import labels
 from tests.durability.scene import Scene
@@ -177,6 +180,35 @@ async def test_a_call_that_was_not_awaited_and_met_no_store_is_not_forgotten(
     done = await scene.settled(run)
     assert (done["status"], done["result"]) == ("completed", 1), done
     assert scene.sends(run, "act") == 1
+
+
+async def test_a_run_ends_once_though_nothing_can_be_written_after_its_last_entry(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program ends in the very moment in which the completion that it computed with is written on its own."""
+    finish, batch = Drive._finish, Client.batch
+    state: dict[str, bool] = {"ended": False}
+
+    async def late(drive: Drive) -> Outcome:
+        drive._write_late()
+        return await finish(drive)
+
+    async def fails(client: Client, commands: Any) -> list[Any]:
+        if state["ended"] and any(APPEND.sha in command for command in commands):
+            raise StoreUnavailable("The store cannot be reached.")
+        replies = await batch(client, commands)
+        state["ended"] |= "terminal" in labels(commands)
+        return replies
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Drive, "_finish", late)
+        patch.setattr(Client, "batch", fails)
+        run = await scene.gateway.execute('await tools.rec.read({ label: "l", site: "s" }); return 1', wait_seconds=0)
+        await scene.until(lambda: _left(scene, run))
+    await scene.lapse(run["run_id"])
+    assert (await scene.settled(run))["result"] == 1
+    entries = await scene.gateway.services.floor.journal.entries(run["run_id"])
+    assert [entry.kind for entry in entries].count("ended") == 1
 
 
 async def _left(scene: Scene, run: dict[str, Any]) -> bool:

@@ -67,9 +67,19 @@ async def test_what_was_appended_is_read_back_in_order(client: Client) -> None:
 async def test_opening_twice_changes_nothing(client: Client) -> None:
     journal = Journal(client, owner="a")
     writer = await opened(journal)
-    await journal.append(writer, [entry(1)])
     await opened(journal)
+    await journal.append(writer, [entry(1)])
+    with pytest.raises(StaleWriter):
+        await opened(journal)
     assert len(await journal.entries("run_1")) == 2
+
+
+async def test_a_run_that_somebody_else_has_opened_is_theirs(client: Client) -> None:
+    await opened(Journal(client, owner="a"))
+    other = Entry(0, "started", 1_000, {"seed": "cd"})
+    with pytest.raises(StaleWriter, match="begun already"):
+        await Journal(client, owner="b").open("run_1", FIELDS, [other], tenant="t", now=1_000)
+    assert [entry.data for entry in await Journal(client, owner="c").entries("run_1")] == [{"seed": "ab"}]
 
 
 async def test_a_run_is_claimed_by_one_when_its_lease_has_run_out(client: Client) -> None:
@@ -139,6 +149,23 @@ async def test_scripts_are_loaded_again_after_a_flush(client: Client) -> None:
     await client.send("SCRIPT", "FLUSH")
     await journal.append(writer, [entry(1)])
     assert len(await journal.entries("run_1")) == 2
+
+
+async def test_what_is_read_with_a_claim_is_not_older_than_it_though_scripts_were_missing(
+    embedded: Embedded, client: Client
+) -> None:
+    class Slow(Client):
+        async def _load_scripts(self) -> None:
+            await first.append(writer, [entry(1)], {"lease_until": 0})
+            await super()._load_scripts()
+
+    first, slow = Journal(client, owner="a"), Slow(embedded.url)
+    writer = await opened(first)
+    await lapse(client)
+    await client.send("SCRIPT", "FLUSH")
+    taken = await Journal(slow, owner="b").claim("run_1")
+    assert taken is not None and taken.length == 2
+    await slow.close()
 
 
 async def test_a_run_that_sleeps_takes_a_fraction_of_the_room_and_goes_on(client: Client) -> None:
