@@ -166,6 +166,9 @@ class Work:
             await self._pen.flush()
         for command in todo:
             self._begin(command, tickets.get(command.cid))
+        if any(command.kind == "event" for command in todo):
+            # Once all of them wait: one that does not yet would never hear that its event is there.
+            self.give_events(self._floor.clock())
 
     async def _admit(self, command: Command, ticket: calls.Ticket) -> calls.Ticket:
         """What has to be in the journal before a tool call is sent, or instead of it."""
@@ -203,8 +206,6 @@ class Work:
             self._begin_tool(one, ticket)
         elif command.kind == "continue":
             self.next = self.next or command.args
-        elif command.kind == "event":
-            self.give_events(self._floor.clock())
         elif command.kind in ("state", "results"):
             one.work = self._tasks.start(self._guarded(self._local, command), name=f"{command.kind} {command.cid}")
         if one.work is None and one.until is not None:
@@ -307,7 +308,11 @@ class Work:
 
     def finish(self, cid: int, outcome: Outcome, now: int) -> None:
         """The outcome of a command that somebody outside gave: told to the program, or written for when it wakes."""
-        if not self.complete(cid, outcome):
+        if any(command.cid == cid for command in self._todo):
+            # Somebody else has just let it be performed.
+            self._todo = [command for command in self._todo if command.cid != cid]
+            self.completions.append((cid, outcome))
+        elif not self.complete(cid, outcome):
             self.write_done(cid, outcome, now)
 
     def again(self, cid: int) -> None:

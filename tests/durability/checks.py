@@ -21,6 +21,7 @@ from gateway.engine.replay import UNSAFE, History, read
 from gateway.model import JSON, Entry
 from gateway.sandbox.pool import ProcessPool
 from gateway.service.talk import PROGRAM_CAPS
+from gateway.service.work import SENDS
 from tests.durability.programs import same
 from tests.sandbox.driving import Talk
 
@@ -45,6 +46,14 @@ class Ended:
     """The chain's hash after each entry."""
     blobs: Mapping[str, JSON] = field(default_factory=dict)
     tools: Mapping[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
+    lost: Mapping[str, int] = field(default_factory=dict)
+    """How often a gateway waited in vain for the answer to a call, by its idempotency key."""
+
+    @property
+    def unanswered(self) -> list[int]:
+        """Calls whose program was told that the upstream gave no answer."""
+        ends = {call.cid: (call.outcome or {}).get("e") or {} for call in read(self.entries).calls.values()}
+        return [cid for cid, error in ends.items() if error.get("code") == "upstream_unavailable"]
 
     @property
     def body(self) -> Mapping[str, Any]:
@@ -75,8 +84,8 @@ def of_journal(run: Ended) -> Iterable[str]:
             yield f"7 command {call.cid} ({call.kind}) ended {(call.until or 0) - call.outcome['now']} ms early"
 
 
-def of_effects(run: Ended) -> Iterable[str]:
-    """2, 12: what the upstream saw."""
+def of_sends(run: Ended) -> Iterable[str]:
+    """2, 12: how often the upstream saw each call, and that none was given up too early."""
     history = read(run.entries)
     sends = Counter((call["cid"]) for call in run.calls)
     retries = Counter(entry.data["cid"] for entry in run.entries if _is_retry(entry))
@@ -91,6 +100,17 @@ def of_effects(run: Ended) -> Iterable[str]:
             yield f"2 the unsafe call {cid} was sent {count} times"
         elif known.data["class"] == UNSAFE and count > known.attempts:
             yield f"2 the unsafe call {cid} was sent {count} times and recorded {known.attempts} times"
+    for cid in run.unanswered:
+        if (times := run.lost.get(f"{run.run_id}/{cid}", 0)) < SENDS:
+            yield f"12 call {cid} was given up after {times} answers were lost"
+
+
+def of_effects(run: Ended) -> Iterable[str]:
+    """12: what the upstream did."""
+    if run.unanswered:
+        # Its oracle had all answers, so it went another way.
+        return
+    history = read(run.entries)
     expected, seen = _effects(run.oracle_calls), _effects(run.calls)
     doubtful = _doubtful(history)
     for effect in expected | seen:
@@ -103,6 +123,11 @@ def of_effects(run: Ended) -> Iterable[str]:
 
 def of_result(run: Ended) -> Iterable[str]:
     """10, 11, 12: how it ended."""
+    texts = {call["label"] for call in run.calls}
+    if texts - {run.label}:
+        yield f"11 it made calls of other programs: {texts}"
+    if run.unanswered:
+        return
     status = run.record["status"]
     if status != run.oracle["status"]:
         told = f"{run.body.get('error')}, {run.oracle.get('error')}"
@@ -113,9 +138,10 @@ def of_result(run: Ended) -> Iterable[str]:
         yield f"12 its result is {str(ours)[:600]}, the oracle's {str(theirs)[:600]}"
     if (run.body.get("error") or {}).get("message") != (run.oracle.get("error") or {}).get("message"):
         yield f"12 its error is {run.body.get('error')}, the oracle's {run.oracle.get('error')}"
-    texts = {call["label"] for call in run.calls}
-    if texts - {run.label}:
-        yield f"11 it made calls of other programs: {texts}"
+
+
+AT_ONCE = (of_journal, of_sends, of_effects, of_result)
+"""The checks that start no program."""
 
 
 async def of_replay(run: Ended, pool: ProcessPool, *, slowly: bool) -> list[str]:

@@ -22,17 +22,20 @@ import signal
 import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from gateway.errors import UpstreamUnavailable
 from gateway.sandbox.pool import ProcessPool
 from gateway.service.talk import Talk
 from gateway.store.client import Client
 from gateway.store.clock import StoreClock
 from gateway.store.scripts import APPEND, CLAIM, DUE, OPEN, PACK, RENEW, TAKE
 from gateway.upstream.pool import Upstreams
+from tests.durability.upstream import META
 
 _KIND = re.compile(rb'^[\s\S]{32}\{"seq":\d+,"k":"(\w+)"')
 _LABELS = {"call": "intent", "sent": "sent", "done": "done", "waiting": "waiting", "ended": "terminal"}
@@ -83,6 +86,8 @@ class Points:
         self._armed: list[dict[str, Any]] = []
         self._cut_until = 0.0
         self._pool: ProcessPool | None = None
+        self._lost: Counter[str] = Counter()
+        """How often a call's answer did not come, by its idempotency key."""
 
     def arm(self, fault: dict[str, Any]) -> None:
         self._armed.append(fault)
@@ -189,7 +194,14 @@ class Points:
                 for fault in self.take({"send"}, "before"):
                     self.now(fault)
 
-            result = await call(upstreams, server, tool, args, on_sent=on_sent, **more)
+            try:
+                result = await call(upstreams, server, tool, args, on_sent=on_sent, **more)
+            except UpstreamUnavailable as error:
+                if error.details["sent"]:
+                    key = str(more["meta"][META])
+                    self._lost[key] += 1
+                    say({"lost": key, "times": self._lost[key]})
+                raise
             await self.hit({"receive"}, "after")
             return result
 

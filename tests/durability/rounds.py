@@ -263,7 +263,8 @@ class Round:
             await self._world.ask_store(("RPUSH", keys.inbox(str(run.run_id)), message))
 
     def _misbehave(self, what: str) -> None:
-        # As often as one call may lose its answer and be sent again: once more is an honest failure (`test_faults`).
+        # As often as one call may lose its answer and be sent again. Once more (the upstream is killed meanwhile) is an
+        # honest failure: the program is told.
         self._world.upstream.forget_orders()
         for _ in range(self._rng.randint(1, SENDS - 1)):
             self._world.upstream.order(what)
@@ -367,7 +368,9 @@ class Round:
         if run.run_id is None or run.live:
             return []
         ended = await self._ended(run.run_id, run)
-        found = [*checks.of_journal(ended), *checks.of_effects(ended), *checks.of_result(ended)]
+        if ended.unanswered:
+            self._world.fired["an upstream's silence told to a program"] += 1
+        found = [text for check in checks.AT_ONCE for text in check(ended)]
         for slowly in (False, True):
             found += await checks.of_replay(ended, self._pool, slowly=slowly)
         return found
@@ -394,6 +397,7 @@ class Round:
             [element[: chain.DIGEST] for element in chain.unpack(elements)],
             {digest: await journal.blob(run_id, digest) for digest in named},
             module["tools"] if module else {},
+            self._world.lost,
         )
 
 

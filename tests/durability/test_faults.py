@@ -18,6 +18,7 @@ from gateway.service.talk import Talk
 from gateway.service.work import SENDS, Work
 from gateway.store import clock, keys
 from gateway.store.client import Client
+from gateway.store.journal import Journal
 from gateway.store.scripts import APPEND
 from gateway.store.timers import Timers
 from tests.durability.points import labels
@@ -70,6 +71,29 @@ async def test_a_retry_that_somebody_agreed_to_is_one_retry(scene: Scene) -> Non
 
 async def _doubtful_again(scene: Scene, run: dict[str, Any]) -> bool:
     return scene.sends(run, "act") == 2 and await scene.status(run["run_id"]) == ["waiting"]
+
+
+async def test_of_two_decisions_about_a_doubt_that_come_at_once_the_call_has_one_outcome(scene: Scene) -> None:
+    scene.upstream.order("drop")
+    slow = 'tools.rec.read({ label: "l", site: "slow", ms: 1500 })'
+    run = await scene.gateway.execute(
+        f"const first = {ACT}; const second = {slow}; return (await Promise.all([first, second])).map((r) => r.got)",
+        wait_seconds=0,
+    )
+    await scene.until(lambda: _doubts(scene, run))
+    decisions: list[dict[str, Any]] = [{"choice": "retry"}, {"choice": "supply", "value": {"got": "supplied"}}]
+    said = [{"type": "resolve", "id": f"decision{n}", "cid": 1, "by": "me", **one} for n, one in enumerate(decisions)]
+    await scene.client.batch([Journal.post(run["run_id"], one) for one in said])
+    await scene.gateway.services.runner.poke(run["run_id"])
+    done = await scene.settled(run)
+    assert (done["status"], done.get("result")) == ("completed", ["supplied", "l/slow"]), done
+    assert scene.sends(run, "act") == 1
+
+
+async def _doubts(scene: Scene, run: dict[str, Any]) -> bool:
+    drive = scene.gateway.services.runner.drives.get(run["run_id"])
+    waits = drive.waiting() if drive else None
+    return waits is not None and waits.for_ == "in_doubt"
 
 
 async def test_a_doubt_about_a_call_that_was_not_awaited_is_decided_before_the_run_ends(scene: Scene) -> None:

@@ -203,13 +203,15 @@ class Upstream:
 
 
 class World:
-    """Everything above. `fired` counts the faults that happened, `found` is what points inside gateways saw."""
+    """Everything above. `fired` counts the faults that happened, `found` is what points inside gateways saw, `lost` how
+    often one of them waited in vain for the answer to a call, by its idempotency key."""
 
     def __init__(self, folder: Path, rng: random.Random) -> None:
         self.folder = folder
         self.rng = rng
         self.fired: Counter[str] = Counter()
         self.found: list[str] = []
+        self.lost: dict[str, int] = {}
         self.refusal = ""
         """What a gateway said when it last refused a request of ours."""
         self.store = Store(folder / "store")
@@ -242,6 +244,8 @@ class World:
             self.fired[f"{fault['do']} {fault['when']} {fault['at']}"] += 1
         elif "violation" in message:
             self.found.append(message["violation"])
+        elif "lost" in message:
+            self.lost[message["lost"]] = max(message["times"], self.lost.get(message["lost"], 0))
 
     async def start(self) -> None:
         await self.store.start()

@@ -50,6 +50,15 @@ async def test_an_event_that_comes_first_is_kept(gateway: Live) -> None:
     assert (await finished(gateway, run))["result"] == 2
 
 
+async def test_events_that_come_first_are_kept_for_several_waits_at_once(gateway: Live) -> None:
+    code = 'await waitFor("go"); return await Promise.all([waitFor("a"), waitFor("b"), waitFor("c")])'
+    run = await waiting(gateway, code, "event")
+    principal = await gateway.principal()
+    for name in ("b", "c", "go", "a"):
+        await gateway.services.runs.signal(principal, run["run_id"], name, name)
+    assert (await finished(gateway, run))["result"] == ["a", "b", "c"]
+
+
 @pytest.mark.parametrize("approved", [True, False])
 async def test_an_approval_wakes_a_run(gateway: Live, approved: bool) -> None:
     run = await waiting(gateway, 'return await approve("Refund 12 EUR?")', "approval")
