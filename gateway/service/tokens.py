@@ -18,7 +18,7 @@ from gateway.model import JSON, Grant, Principal, Token
 from gateway.service.audit import Audit
 from gateway.service.views import iso
 from gateway.store.liveness import Liveness
-from gateway.store.sessions import Sessions
+from gateway.store.sessions import PAGE, Sessions
 
 SCOPE = "mcp"
 LOCAL = "local"
@@ -115,7 +115,9 @@ class Tokens:
 
     async def list(self, *, below: str | None = None) -> list[dict[str, JSON]]:
         """All tokens on record, or those below one, each with its state: live, revoked or expired."""
-        return [await self._with_state(token) for token in await self.all() if _is_below(token, below)]
+        tokens = [token for token in await self.all() if _is_below(token, below)]
+        pages = (tokens[first : first + PAGE] for first in range(0, len(tokens), PAGE))
+        return [shown for page in pages for shown in await self._with_states(page)]
 
     async def show(self, token_id: str, *, below: str | None = None) -> dict[str, JSON]:
         """Raises `NotFound`, also for one that is not `below` the other."""
@@ -124,7 +126,8 @@ class Tokens:
             raise self._unknown(token_id)
         narrowed = None if token.grants is None else [asdict(grant) for grant in token.grants]
         more = {"owner": token.owner, "parent": token.parent, "issued_at": iso(token.issued_at), "grants": narrowed}
-        return {**await self._with_state(token), **more}
+        [shown] = await self._with_states([token])
+        return {**shown, **more}
 
     async def resolve(self, token: str) -> Principal:
         """Who a bearer token stands for. Raises `Unauthenticated` when it is not valid, or somebody of its chain is
@@ -239,11 +242,13 @@ class Tokens:
             self._narrowed[token_id] = record.grants if record else ()
         return self._narrowed[token_id]
 
-    async def _with_state(self, token: Token) -> dict[str, JSON]:
-        if token.expires_at <= self._clock():
-            return {**_shown(token), "state": "expired"}
-        alive = await self._liveness.is_alive(token.chain)
-        return {**_shown(token), "state": "live" if alive else "revoked"}
+    async def _with_states(self, tokens: Sequence[Token]) -> Sequence[dict[str, JSON]]:
+        now = self._clock()
+        states = dict.fromkeys((token.id for token in tokens), "expired")
+        current = [token for token in tokens if token.expires_at > now]
+        alive = await self._liveness.are_alive([token.chain for token in current])
+        states |= {token.id: "live" if lives else "revoked" for token, lives in zip(current, alive, strict=True)}
+        return [{**_shown(token), "state": states[token.id]} for token in tokens]
 
     def _claims(self, token: Token) -> Claims:
         issued = token.issued_at // 1000

@@ -61,6 +61,11 @@ class Liveness:
         """Whether every identity of the chain may act, asked now and of the store itself."""
         return await self.holds(await self._client.send(*self.check(chain)), chain)
 
+    async def are_alive(self, chains: Sequence[Sequence[str]]) -> list[bool]:
+        """`is_alive` for each of several, in one round trip."""
+        replies = await self._client.batch([self.check(chain) for chain in chains])
+        return [await self.holds(reply, chain) for reply, chain in zip(replies, chains, strict=True)]
+
     async def holds(self, reply: Sequence[bytes | None], chain: Sequence[str]) -> bool:
         """Whether a chain is alive by this reply to its `check`, and by what this replica knows."""
         if self.alive(reply) and self.is_shut(chain):

@@ -16,6 +16,8 @@ from gateway.store.client import Client, Command
 from gateway.store.scripts import STATE
 
 DAY = 86_400
+PAGE = 250
+"""Tokens that are read in one round trip."""
 STATE_KEY_BYTES = 1_024
 WRITERS_SECONDS = 3_600
 """For so long after a run has gone on elsewhere, what its former owner still sends changes no state."""
@@ -50,10 +52,14 @@ class Sessions:
         return None if raw is None else _token(raw), reply
 
     async def tokens(self, tenant: str) -> list[Token]:
-        """All tokens on record, soonest expiry first."""
+        """All tokens on record, soonest expiry first. Read in pages: between them others get a turn."""
         ids = await self._client.send("ZRANGE", keys.tokens(tenant), 0, -1)
-        raw = await self._client.batch([("GET", keys.token(i.decode())) for i in ids]) if ids else []
-        return [_token(one) for one in raw if one is not None]
+        found: list[Token] = []
+        for first in range(0, len(ids), PAGE):
+            page = ids[first : first + PAGE]
+            raw = await self._client.batch([("GET", keys.token(token_id.decode())) for token_id in page])
+            found += [_token(one) for one in raw if one is not None]
+        return found
 
     # --- sessions ----------------------------------------------------------------------------------------------
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from gateway.errors import Forbidden, NotFound, StoreUnavailable, Unauthenticated
-from gateway.store import keys
+from gateway.service import tokens
+from gateway.store import keys, sessions
 from gateway.store.client import Client
 from gateway.store.embedded import Embedded
 from gateway.store.ledger import REVOCATIONS
@@ -69,7 +70,10 @@ async def test_nothing_is_left_of_what_is_revoked_over_two_gateways(tmp_path: Pa
         assert soak.found.sent > 0
 
 
-async def test_who_is_hit(gateway: Live) -> None:
+async def test_who_is_hit(gateway: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Tokens are read and told in pages: here of two.
+    for module in (sessions, tokens):
+        monkeypatch.setattr(module, "PAGE", 2)
     services = gateway.services
     issue, revoke = services.tokens.issue, services.revoker.revoke
     parent = await issue("tester", ttl_seconds=600)
