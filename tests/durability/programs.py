@@ -11,6 +11,7 @@ what an upstream saw can be told apart and compared.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,11 @@ NEVER = "never"
 class Program:
     label: str
     code: str
+
+    @property
+    def events(self) -> list[str]:
+        """The names that it waits for, each once."""
+        return re.findall(rf'waitFor\("({self.label}-\w+)"\)', self.code)
 
 
 class Maker:
@@ -47,8 +53,8 @@ class Maker:
     def _statement(self, out: str, depth: int) -> list[str]:
         simple: list[Callable[[str], list[str]]] = [
             self._call, self._call, self._loop, self._all, self._settled, self._any, self._raced, self._caught,
-            self._sleep, self._sleep, self._timer, self._state, self._event, self._ask, self._approve, self._random,
-            self._large, self._doubt, self._long_race, self._generator,
+            self._sleep, self._sleep, self._timer, self._state, self._event, self._events, self._ask, self._approve,
+            self._random, self._large, self._doubt, self._long_race, self._generator,
         ]  # fmt: skip
         if depth and self._rng.random() < 0.25:
             return self._branches(out, depth)
@@ -161,7 +167,13 @@ class Maker:
         ]
 
     def _event(self, out: str) -> list[str]:
-        return [f'{out}.push(await waitFor("{self._label}-{self._name()}"));']
+        return [f"{out}.push(await {self._waited()});"]
+
+    def _events(self, out: str) -> list[str]:
+        return [f"{out}.push(await Promise.all([{', '.join(self._waited() for _ in range(3))}]));"]
+
+    def _waited(self) -> str:
+        return f'waitFor("{self._label}-{self._name()}")'
 
     def _ask(self, out: str) -> list[str]:
         return [f'{out}.push(await ask("{self._name()}?", {{ type: "object" }}));']

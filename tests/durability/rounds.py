@@ -203,7 +203,7 @@ class Round:
             self._flush_scripts, self._fill_memory, self._world.upstream.kill, self._world.store.tear,
             self._world.store.fill_disk, self._wake_twice, *[functools.partial(self._misbehave, what) for what in
             ("drop", "exit", "refuse")], *[functools.partial(seat.kill) for seat in self._world.seats],
-            self._late_event,
+            self._late_event, self._early_events,
         ]  # fmt: skip
         for seat in self._world.seats:
             for _ in range(self._rng.randint(3, 6)):
@@ -261,6 +261,16 @@ class Round:
         for run in ended:
             message = orjson.dumps({"type": "event", "name": "late", "payload": 1, "id": f"late{run.run_id}"})
             await self._world.ask_store(("RPUSH", keys.inbox(str(run.run_id)), message))
+
+    async def _early_events(self) -> None:
+        """All that runs under way will ever wait for, in any order, straight into their inboxes."""
+        for run in self.runs:
+            names = run.program.events
+            if run.live and names:
+                self._rng.shuffle(names)
+                messages = [{"type": "event", "name": n, "payload": _payload(n), "id": f"early-{n}"} for n in names]
+                posts = [("RPUSH", keys.inbox(str(run.run_id)), orjson.dumps(message)) for message in messages]
+                await self._world.ask_store(*posts)
 
     def _misbehave(self, what: str) -> None:
         # As often as one call may lose its answer and be sent again. Once more (the upstream is killed meanwhile) is an
