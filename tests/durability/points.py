@@ -169,7 +169,8 @@ class Points:
                         lost.add(id(commands))
                     raise RedisConnectionError("the reply is lost")
                 if fault["do"] == "stale":
-                    await _probe(lambda again: exchange(client, pool, again), commands)
+                    taken = [c for c, reply in zip(commands, replies, strict=True) if _is_acknowledged(reply)]
+                    await _probe(lambda again: exchange(client, pool, again), taken)
             return replies
 
         replace(Client, "_exchange", troubled)
@@ -222,6 +223,11 @@ class Points:
 
         replace(Talk, "deliver", troubled)
         replace(ProcessPool, "start", started)
+
+
+def _is_acknowledged(reply: Any) -> bool:
+    """One that the store had no memory for is not."""
+    return isinstance(reply, list) and bool(reply) and reply[0] == b"ok"
 
 
 async def _probe(exchange: Callable[[Any], Awaitable[list[Any]]], commands: Any) -> None:
