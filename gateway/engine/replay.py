@@ -38,8 +38,8 @@ class Call:
 
     @property
     def until(self) -> int | None:
-        """When it ends by itself (ms)."""
-        data = self.approval if self.approval is not None else self.data
+        """When it ends by itself (ms). One that was approved does not end for want of it."""
+        data = self.data if self.approval is None or self.approved else self.approval
         return data.get("until")
 
 

@@ -165,7 +165,7 @@ class Runs:
         await self._post(run_id, record, message)
 
     async def _post(self, run_id: str, record: Mapping[str, str], message: dict[str, JSON]) -> None:
-        await self._runner.post(run_id, record, {**message, "id": secrets.token_hex(8)})
+        await self._runner.post(run_id, record, {**message, "id": secrets.token_hex(8), "at": self._floor.clock()})
 
     async def _going_on(self, principal: Principal, run_id: str) -> tuple[str, Mapping[str, str], RunView]:
         """The run, or its last leg, with its record."""

@@ -5,7 +5,9 @@ Anybody may post (unfenced); the owner of the run moves each message into the jo
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from gateway.engine.replay import Call, History
@@ -27,6 +29,23 @@ def take_in(messages: Sequence[Message], pen: Pen, work: Work, now: int) -> bool
         if message["type"] != "cancel":
             _HANDLERS[message["type"]](message, pen, work, now)
     return any(message["type"] == "cancel" for message in fresh)
+
+
+def catch_up(messages: Sequence[Message], pen: Pen, work: Work, now: int) -> bool:
+    """`take_in` for a run that nobody has driven for a while, and the end of the waits whose time has run out
+    meanwhile: but what was posted before that had come in time."""
+    due = deque(sorted(((c.until, c) for c in pen.history.open_calls() if c.until is not None), key=itemgetter(0)))
+    cancelled = False
+    for message in (*messages, None):
+        at = now if message is None else min(now, message.get("at", now))
+        while due and due[0][0] <= at:
+            call = due.popleft()[1]
+            # One that was approved by an earlier message waits for nobody.
+            if call.until is not None:
+                work.write_expired(call, now)
+        if message is not None:
+            cancelled |= take_in([message], pen, work, now)
+    return cancelled
 
 
 def _event(message: Message, pen: Pen, work: Work, now: int) -> None:

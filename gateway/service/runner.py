@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from weakref import WeakValueDictionary
@@ -13,7 +13,6 @@ from weakref import WeakValueDictionary
 import orjson
 
 from gateway.engine import program
-from gateway.engine.replay import Call
 from gateway.engine.states import TERMINAL
 from gateway.errors import GatewayError, NotFound, StoreError, Unauthenticated
 from gateway.model import JSON, Diagnostic, Principal, RunStatus
@@ -262,10 +261,8 @@ class Runner:
 
     async def _take_over(self, drive: Drive) -> None:
         run_id, pen, now = drive.job.run_id, drive.pen, self._floor.clock()
-        for call in _due(pen.history.open_calls(), now):
-            drive.work.write_expired(call, now)
         drive.taken = len(pen.writer.inbox)
-        if mail.take_in(pen.writer.inbox, pen, drive.work, now):
+        if mail.catch_up(pen.writer.inbox, pen, drive.work, now):
             await self._settle(drive, CANCELLED)
         elif pen.writer.record["status"] == "waiting" and not drive.work.stirred:
             await self._sleep_on(drive)
@@ -384,10 +381,6 @@ class Runner:
         except Exception:
             # One run that is broken must not keep all others from being woken.
             log.exception("run %s could not be resumed", run_id)
-
-
-def _due(calls: Iterable[Call], now: int) -> list[Call]:
-    return [call for call in calls if call.until is not None and call.until <= now]
 
 
 def _nobody(record: Mapping[str, str]) -> Principal:

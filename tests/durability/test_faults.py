@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from gateway import clock as host
+from gateway.clock import Clock
+from gateway.engine import replay
 from gateway.errors import ProcessDied, StoreUnavailable
 from gateway.service import runner
 from gateway.service.drive import Drive
@@ -233,6 +235,34 @@ async def test_a_run_ends_once_though_nothing_can_be_written_after_its_last_entr
     assert (await scene.settled(run))["result"] == 1
     entries = await scene.gateway.services.floor.journal.entries(run["run_id"])
     assert [entry.kind for entry in entries].count("ended") == 1
+
+
+@pytest.mark.parametrize(("early_ms", "result"), [(1, {"paid": 12}), (-1, "TimeoutError")])
+async def test_what_was_posted_in_time_counts_though_the_run_is_taken_up_later(
+    scene: Scene, early_ms: int, result: Any
+) -> None:
+    code = 'try { return await waitFor("paid", { timeout: "2s" }) } catch (e: any) { return e.name }'
+    run = await scene.gateway.execute(code)
+    run_id, floor = run["run_id"], scene.gateway.services.floor
+    assert run["status"] == "waiting", run
+    # Its owner is dead, and nobody may take it up yet.
+    await scene.client.send("HSET", keys.run(run_id), "lease_until", host.now_ms() + 60_000)
+    [call] = replay.read(await floor.journal.entries(run_id)).open_calls()
+    assert call.until is not None
+    message = {"type": "event", "name": "paid", "payload": {"paid": 12}, "id": "e", "at": call.until - early_ms}
+    await scene.client.batch([Journal.post(run_id, message)])
+    await scene.until(lambda: _is_past(floor.clock, call.until))
+    await scene.lapse(run_id)
+    await scene.until(lambda: _is_completed(scene, run_id))
+    assert (await scene.settled(run))["result"] == result
+
+
+async def _is_completed(scene: Scene, run_id: str) -> bool:
+    return await scene.status(run_id) == ["completed"]
+
+
+async def _is_past(clock: Clock, until: int | None) -> bool:
+    return clock() > (until or 0)
 
 
 async def _left(scene: Scene, run: dict[str, Any]) -> bool:

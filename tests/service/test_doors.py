@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from gateway.engine import replay
 from gateway.engine.record import Filter
 from gateway.errors import Conflict
+from gateway.service import drive
+from gateway.service import open as waits
+from gateway.store import keys
 from tests.live import Live, live, stdio
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -27,7 +31,8 @@ ASKING = [
     {"server": "fast", "tools": ["echo"], "approval": {"by": "owner"}},
 ]
 HASTY = [{"server": "fast", "tools": ["echo"], "approval": {"by": "owner", "ttl": 1}}]
-GRANTS = {"limited": LIMITED, "asking": ASKING, "hasty": HASTY}
+SOON = [{"server": "fast", "tools": ["echo"], "approval": {"by": "owner", "ttl": 3}}]
+GRANTS = {"limited": LIMITED, "asking": ASKING, "hasty": HASTY, "soon": SOON}
 AGENTS = {name: {**OWNER, "grants": grants} for name, grants in GRANTS.items()}
 CONFIG = {"mcpServers": {"fast": stdio("fast.py")}, "agents": AGENTS}
 THREE = """
@@ -121,3 +126,32 @@ async def test_what_nobody_approves_in_time_is_refused_and_cannot_be_approved_la
         await gateway.services.runs.approve(admin, run["run_id"], approved=True)
     page = await gateway.services.audit.page(Filter(run_id=run["run_id"], event="tool.*"))
     assert [record["event"] for record in page.records] == ["tool.denied"]
+
+
+async def test_what_was_approved_in_time_is_called_though_the_run_is_taken_up_later(
+    gateway: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (drive, waits):
+        monkeypatch.setattr(module, "STAY_MS", 100)
+    run = await gateway.execute("return await tools.fast.echo({ text: 'a' })", agent="soon", wait_seconds=2)
+    assert (run["status"], run["waiting"]["for"]) == ("waiting", "approval"), run
+    run_id, floor = run["run_id"], gateway.services.floor
+    [call] = replay.read(await floor.journal.entries(run_id)).open_calls()
+    assert call.until is not None and run_id not in gateway.services.runner.drives
+    message = {"type": "approval", "approved": True, "cid": 1, "by": "owner", "id": "a", "at": call.until - 1}
+    await floor.client.batch(
+        [
+            # Its owner is dead, and nobody may take it up yet.
+            ("HSET", keys.run(run_id), "lease_until", call.until + 60_000),
+            floor.journal.post(run_id, message),
+        ]
+    )
+    async with asyncio.timeout(20):
+        while floor.clock() <= call.until:
+            await asyncio.sleep(0.05)
+        await floor.client.send("HSET", keys.run(run_id), "lease_until", 1)
+        await gateway.services.runner.resume(run_id)
+        admin = replace(await gateway.principal("soon"), admin=True)
+        while (ended := await gateway.services.runs.result(admin, run_id, wait_seconds=5)).status == "waiting":
+            await asyncio.sleep(0.05)
+    assert ended.as_dict()["result"] == "a", ended.as_dict()
