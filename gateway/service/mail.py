@@ -23,7 +23,8 @@ Message = Mapping[str, Any]
 
 def take_in(messages: Sequence[Message], pen: Pen, work: Work, now: int) -> bool:
     """Write what was posted for the run. True when it was cancelled. The inbox may be cleared after the next flush."""
-    fresh = [message for message in messages if message["id"] not in pen.history.seen | work.mail_read]
+    known = pen.history.seen, work.mail_read
+    fresh = [message for message in messages if not any(message["id"] in ids for ids in known)]
     work.mail_read.update(message["id"] for message in fresh)
     for message in fresh:
         if message["type"] != "cancel":

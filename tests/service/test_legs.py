@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.service import drive as drives
+from gateway.service import legs
 from gateway.store import keys
 from tests.live import Live
 
@@ -80,6 +81,24 @@ async def test_a_leg_whose_gateway_died_before_it_began_is_begun(gateway: Live) 
     await gateway.services.runner.resume(first)
     assert (await result(gateway, first))["waiting"]["for"] == "event"
     await gateway.services.runs.cancel(await gateway.principal(), first)
+
+
+async def test_a_leg_that_two_replicas_begin_at_once_is_begun_by_one(
+    gateway: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await gateway.execute(ASKS)
+    services, journal = gateway.services, gateway.services.floor.journal
+    before, principal = await record(gateway, run["first"]), await gateway.principal()
+    job = await services.runner.job(run["first"], before, principal)
+
+    async def not_yet(_: str) -> None:
+        """When this replica looked, the other had not begun it."""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "record", not_yet)
+        assert await legs.begin_next(services.floor, job, before, principal) is None
+    await services.runs.signal(principal, run["run_id"], "go", 1)
+    assert (await result(gateway, run["first"]))["result"] == [1, 100_000]
 
 
 async def test_the_record_of_the_first_leg_stays_until_the_last_has_ended(gateway: Live) -> None:
