@@ -325,12 +325,13 @@ class Work:
 
     def give_events(self, now: int) -> None:
         """Give each event that nobody has taken to the oldest command that waits for its name."""
-        for event in list(self._pen.history.events):
-            if event["id"] in self._given:
-                continue
-            waiting = (c for c in self._pen.history.open_calls() if c.kind == "event" and c.cid not in self._served)
-            call = next((c for c in waiting if c.data["args"].get("event") == event["name"]), None)
-            if call is not None:
+        history = self._pen.history
+        waiting = [c for c in history.open_calls() if c.kind == "event" and c.cid not in self._served]
+        for event in list(history.events) if waiting else ():
+            # What is asked for by a name so long that it is kept beside the journal is never sent.
+            fits = (c for c in waiting if c.data.get("args", {}).get("event") == event["name"])
+            if event["id"] not in self._given and (call := next(fits, None)) is not None:
+                waiting.remove(call)
                 self._given.add(event["id"])
                 self._served.add(call.cid)
                 value = {key: event[key] for key in ("v", "blob", "bytes") if key in event}

@@ -59,6 +59,13 @@ async def test_events_that_come_first_are_kept_for_several_waits_at_once(gateway
     assert (await finished(gateway, run))["result"] == ["a", "b", "c"]
 
 
+async def test_an_event_whose_name_fills_a_page_keeps_no_other_from_coming(gateway: Live) -> None:
+    code = 'return await Promise.race([waitFor("x".repeat(100_000)), waitFor("go")])'
+    run = await waiting(gateway, code, "event")
+    await gateway.services.runs.signal(await gateway.principal(), run["run_id"], "go", 1)
+    assert (await finished(gateway, run))["result"] == 1
+
+
 @pytest.mark.parametrize("approved", [True, False])
 async def test_an_approval_wakes_a_run(gateway: Live, approved: bool) -> None:
     run = await waiting(gateway, 'return await approve("Refund 12 EUR?")', "approval")
