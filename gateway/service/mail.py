@@ -23,8 +23,8 @@ Message = Mapping[str, Any]
 
 def take_in(messages: Sequence[Message], pen: Pen, work: Work, now: int) -> bool:
     """Write what was posted for the run. True when it was cancelled. The inbox may be cleared after the next flush."""
-    known = pen.history.seen, work.mail_read
-    fresh = [message for message in messages if not any(message["id"] in ids for ids in known)]
+    seen, read = pen.history.seen, work.mail_read
+    fresh = [message for message in messages if message["id"] not in seen and message["id"] not in read]
     work.mail_read.update(message["id"] for message in fresh)
     for message in fresh:
         if message["type"] != "cancel":
@@ -36,16 +36,19 @@ def catch_up(messages: Sequence[Message], pen: Pen, work: Work, now: int) -> boo
     """`take_in` for a run that nobody has driven for a while, and the end of the waits whose time has run out
     meanwhile: but what was posted before that had come in time."""
     due = deque(sorted(((c.until, c) for c in pen.history.open_calls() if c.until is not None), key=itemgetter(0)))
-    cancelled = False
-    for message in (*messages, None):
-        at = now if message is None else min(now, message.get("at", now))
+
+    def expire(at: int) -> None:
         while due and due[0][0] <= at:
             call = due.popleft()[1]
             # One that was approved by an earlier message waits for nobody.
             if call.until is not None:
                 work.write_expired(call, now)
-        if message is not None:
-            cancelled |= take_in([message], pen, work, now)
+
+    cancelled = False
+    for message in messages:
+        expire(min(now, message.get("at", now)))
+        cancelled |= take_in([message], pen, work, now)
+    expire(now)
     return cancelled
 
 

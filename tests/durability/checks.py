@@ -56,6 +56,11 @@ class Ended:
         return [cid for cid, error in ends.items() if error.get("code") == "upstream_unavailable"]
 
     @property
+    def gave_up(self) -> bool:
+        """Whether it failed with that: its oracle had all answers, and went further."""
+        return (self.body.get("error") or {}).get("code") == "upstream_unavailable"
+
+    @property
     def body(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = orjson.loads(self.record["view"])["body"]
         return found
@@ -107,14 +112,11 @@ def of_sends(run: Ended) -> Iterable[str]:
 
 def of_effects(run: Ended) -> Iterable[str]:
     """12: what the upstream did."""
-    if run.unanswered:
-        # Its oracle had all answers, so it went another way.
-        return
     history = read(run.entries)
     expected, seen = _effects(run.oracle_calls), _effects(run.calls)
     doubtful = _doubtful(history)
     for effect in expected | seen:
-        if effect in doubtful or effect[0] in ("read", "fail"):
+        if effect in doubtful or effect[0] in ("read", "fail") or (run.gave_up and effect in expected):
             continue
         if (effect in expected) != (effect in seen):
             told = [f"{e.kind} {dict(e.data)}"[:300] for e in run.entries if _about(e, effect, history)]
@@ -126,7 +128,7 @@ def of_result(run: Ended) -> Iterable[str]:
     texts = {call["label"] for call in run.calls}
     if texts - {run.label}:
         yield f"11 it made calls of other programs: {texts}"
-    if run.unanswered:
+    if run.gave_up:
         return
     status = run.record["status"]
     if status != run.oracle["status"]:
